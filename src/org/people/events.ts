@@ -13,6 +13,8 @@ export type EndReason = (typeof endReasons)[number]
 
 export const personCreated = event('person.created', 'person', z.object({ name: z.string(), email: z.string() }))
 export const loginAdded = event('person.login_added', 'person', login)
+/** An account was made with an invitation, where people do not simply make one. The same transaction made the account. */
+export const personInvited = event('person.invited', 'person', z.object({ inviteId: z.uuid() }))
 /** A way to sign in was taken away; the sessions that it opened go on. */
 export const loginRemoved = event('person.login_removed', 'person', login)
 export const signedIn = event(

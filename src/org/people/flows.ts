@@ -17,7 +17,8 @@ import { createDevices } from './devices.ts'
 import type { Devices } from './devices.ts'
 import { headersFor } from './engine.ts'
 import type { Engine } from './engine.ts'
-import { ofInstance, passwordChanged, passwordChangeFailed, sessionsEnded, signInFailed } from './events.ts'
+import { ofInstance, passwordChanged, passwordChangeFailed, personInvited, sessionsEnded, signInFailed } from './events.ts'
+import { requireInvitation, takeInvitation } from './invited.ts'
 import { endKeys } from './keys.ts'
 import { countAttempt, passwordLimits, sessionLimits, signInLimits, signUpLimits, takeBackAttempt } from './limits.ts'
 import { hashed, isPassword } from './passwords.ts'
@@ -35,7 +36,10 @@ import type { changePasswordBody, PersonView, resetPasswordBody, signedInView, s
 type SignedIn = z.output<typeof signedInView>
 
 export interface Flows {
-  /** Makes an account and signs in. @throws Refusal `sign_up_disabled`, `too_many_attempts`, `email_taken` */
+  /**
+   * Makes an account and signs in. Where people do not simply make one it needs an invitation, which makes one account.
+   * @throws Refusal `sign_up_disabled`, `too_many_attempts`, `email_taken`
+   */
   signUp(ctx: Ctx, client: Client, input: z.output<typeof signUpBody>): Promise<SignedIn>
   /** Signs in, or asks for the code of a person who has a second factor. @throws Refusal `too_many_attempts`, `credentials_wrong` */
   signIn(ctx: Ctx, client: Client, input: z.output<typeof signInBody>): Promise<z.output<typeof signInView>>
@@ -103,24 +107,28 @@ interface Begin {
   readonly password: CheckedPassword
   /** Null for a device that the account does not know yet. */
   readonly deviceId: string | null
+  /** The invitation with which the account is made; null where there is none. */
+  readonly inviteId?: string | null
   readonly call: () => Promise<EngineAnswer>
 }
 
 /** (tx) Lets better-auth make a session, and gives the browser its cookie and that of the device. */
-async function begin(tx: Tx, devices: Devices, { password, deviceId, call }: Begin): Promise<Outcome<SignedIn>> {
+async function begin(tx: Tx, devices: Devices, { password, deviceId, inviteId = null, call }: Begin): Promise<Outcome<SignedIn>> {
   const { value, events } = await inFlow(tx, password, call).catch(refuseIfChanged)
   const { id } = value.response.user
   const user = await personById(tx, id)
   const cookies = [...value.headers.getSetCookie(), devices.cookieFor(deviceId, id)]
   const [first, ...others] = events
   invariant(first !== undefined, 'a sign-in makes a session')
-  return changed(withCookies({ redirect: false as const, token: null, user }, cookies), first, ...others)
+  const invited = inviteId === null ? [] : [personInvited(id, { inviteId }, ofInstance)]
+  return changed(withCookies({ redirect: false as const, token: null, user }, cookies), first, ...others, ...invited)
 }
 
 const signUp =
   ({ engine, devices, allowsSignUp }: FlowDeps): Flows['signUp'] =>
-  async (ctx, client, { name, email: given, password }) => {
-    if (!allowsSignUp) refuse('sign_up_disabled')
+  async (ctx, client, { name, email: given, password, invitation }) => {
+    const token = allowsSignUp ? null : (invitation ?? refuse('sign_up_disabled'))
+    if (token !== null) await requireInvitation(ctx.store.read, token)
     const email = given.toLowerCase()
     await countAttempt(ctx.store, signUpLimits(client.address))
     const checked = { hash: await hashed(password, 'strangers'), isRight: true }
@@ -130,7 +138,8 @@ const signUp =
       const [taken] = await tx.run(loginByEmail, { email })
       if (taken !== undefined) refuse('email_taken')
       const call = () => engine.api.signUpEmail({ body: { name, email, password }, headers, returnHeaders: true })
-      return await begin(tx, devices, { password: checked, deviceId: null, call })
+      const inviteId = token === null ? null : ((await takeInvitation(tx, token)) ?? refuse('sign_up_disabled'))
+      return await begin(tx, devices, { password: checked, deviceId: null, inviteId, call })
     })
   }
 

@@ -1,6 +1,7 @@
 export { lockAdministration, makeAdministrator } from './administrators.ts'
 export { accessChanged, boardKeyRevoked, promoted } from './events.ts'
 export { endKeys, endKeysWithoutAccess } from './keys.ts'
+export { invitationOf } from './invited.ts'
 export { countAttempt } from './limits.ts'
 export { CALLBACK_PATH } from './oidc/paths.ts'
 export { openPeople } from './people.ts'

@@ -8,6 +8,8 @@ import type { PeopleSettings } from './peopleSettings.ts'
 export interface People {
   readonly sessions: PersonSessions
   readonly flows: Flows
+  /** Whether people make accounts without an invitation. */
+  readonly allowsSignUp: boolean
   /** The sign-in at an OpenID provider; null where there is none. */
   readonly oidc: Oidc | null
 }
@@ -19,5 +21,6 @@ export async function openPeople(settings: PeopleSettings): Promise<People> {
   const engine = createEngine({ secret: settings.secrets[0], publicUrl: settings.publicUrl, isSecure })
   const parts = { ...settings, isSecure, engine }
   const oidc = settings.oidc === null ? null : (await import('./oidc/oidc.ts')).createOidc(settings.oidc, parts)
-  return { sessions: createPersonSessions(settings.secrets, isSecure), flows: createFlows(parts), oidc }
+  const { secrets, allowsSignUp } = settings
+  return { sessions: createPersonSessions(secrets, isSecure), flows: createFlows(parts), allowsSignUp, oidc }
 }

@@ -17,7 +17,7 @@ export interface PeopleSettings {
   readonly secrets: readonly [string, ...string[]]
   /** The address by which people reach this server. */
   readonly publicUrl: string
-  /** Whether new accounts can be made. */
+  /** Whether people make accounts as they like. Otherwise each needs an invitation. */
   readonly allowsSignUp: boolean
   /** Null where people sign in with a password only. */
   readonly oidc: OidcSettings | null

@@ -12,7 +12,10 @@ const isOneLine = (text: string): boolean => !/[\p{Cc}\p{Zl}\p{Zp}]/u.test(text)
 
 const name = z.string().trim().min(1).max(120).refine(isOneLine, 'A name is one line').refine(isVisible, NOTHING_VISIBLE)
 
-export const signUpBody = z.object({ name, email, password: newPassword })
+/** The longest token of an invitation that is looked up; tokens have about half of it. */
+export const MAX_INVITATION = 100
+
+export const signUpBody = z.object({ name, email, password: newPassword, invitation: z.string().max(MAX_INVITATION).optional() })
 export const signInBody = z.object({ email, password: givenPassword, rememberMe: z.boolean().optional() })
 export const changePasswordBody = z.object({
   currentPassword: givenPassword,

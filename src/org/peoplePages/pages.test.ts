@@ -6,10 +6,11 @@ import { offerClaim } from '../boardClaims/index.ts'
 
 const server = useServer({ people: {}, boardMode: 'token' })
 const local = useServer()
+const closed = useServer({ people: { allowsSignUp: false }, boardMode: 'token' })
 
 /** Sends a form as a browser does from a page of the server. */
 async function submit(path: string, fields: Record<string, string>, cookie = '', origin = server().url) {
-  const answer = await fetch(`${server().url}${path}`, {
+  const answer = await fetch(new URL(path, origin === closed().url ? origin : server().url), {
     method: 'POST',
     redirect: 'manual',
     headers: { origin, 'content-type': 'application/x-www-form-urlencoded', ...(cookie === '' ? {} : { cookie }) },
@@ -41,6 +42,30 @@ describe('the pages of people', () => {
     expect((await show('/account', cookie)).text).toContain('You are Page (page@example.com).')
     expect((await submit('/account', { action: 'sign-out' }, cookie)).location).toBe('/sign-in?done=signed-out')
     expect((await show('/account', cookie)).status).toBe(303)
+  })
+
+  test('Where sign-up is disabled the pages lead to an account from the page of an invitation only', async () => {
+    const words = 'Accounts are made with an invitation here.'
+    for (const path of ['/sign-in', '/sign-up', '/sign-up?next=/account', '/sign-up?next=/invite/', '/sign-in?next=/invite/x/../y']) {
+      const { text } = await closed().anonymous.get(path)
+      expect(text, path).toContain(words)
+      expect(text, path).not.toMatch(/newPassword|Make an account<\/a>/)
+    }
+    const { company } = await world(closed())
+    const { body } = await boardOf(closed()).post(`/api/companies/${company.id}/invites`, { allowedJoinTypes: 'human' })
+    const signUp = `/sign-up?next=${encodeURIComponent(body.inviteUrl)}`
+    expect((await closed().anonymous.get(body.inviteUrl)).text).toContain(`<a href="${signUp}">make an account</a>`)
+    expect((await closed().anonymous.get(signUp)).text).toContain('name="newPassword"')
+    const { url } = closed()
+    const fields = { name: 'Page', email: 'closed@example.com', newPassword: TEST_PASSWORD }
+    const refused = await submit('/sign-up', fields, '', url)
+    expect(refused.status).toBe(403)
+    expect(refused.text).toContain('<p role="alert">Making an account is disabled here, except with an invitation')
+    const made = await submit(signUp, fields, '', url)
+    expect(made).toMatchObject({ status: 303, location: body.inviteUrl })
+    expect((await submit(signUp, { ...fields, email: 'second@example.com' }, '', url)).status).toBe(403)
+    const cookie = made.cookies.map((line) => line.split(';')[0]).join('; ')
+    expect((await submit(body.inviteUrl, { action: 'accept' }, cookie, url)).text).toContain('whether you join')
   })
 
   test('A page shows markup of others as text, allows no script and no frame, and accepts no form of another site', async () => {

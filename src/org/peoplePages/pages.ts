@@ -7,7 +7,7 @@ import { claimInstance, readClaim } from '../boardClaims/index.ts'
 import { approveChallenge, cancelChallenge, readChallenge } from '../cliLogins/index.ts'
 import { listCompanies } from '../companies/index.ts'
 import { acceptInvite, openInvite } from '../invites/index.ts'
-import { changePasswordBody, resetPasswordBody, signInBody, signOut, signOutEverywhere, signUpBody } from '../people/index.ts'
+import { changePasswordBody, invitationOf, resetPasswordBody, signInBody, signOut, signOutEverywhere, signUpBody } from '../people/index.ts'
 import { localPath } from './formPage.ts'
 import type { FormPage, PageRequest } from './formPage.ts'
 import { emailField, html, nameField, newPasswordField, page, passwordField, redirect } from './html.ts'
@@ -57,6 +57,14 @@ const notice = ({ params }: PageRequest): Html => {
 
 const nextOf = ({ params }: PageRequest): string => encodeURIComponent(localPath(params['next']))
 
+/** The invitation from whose page a person comes; undefined for another page. */
+const invitationIn = ({ params }: PageRequest): string | undefined => invitationOf(localPath(params['next'])) ?? undefined
+
+/** Whether the page has a use for a form that makes an account. */
+const mayMakeAccount = (request: PageRequest): boolean => request.people.allowsSignUp || invitationIn(request) !== undefined
+
+const byInvitation = html`<p>Accounts are made with an invitation here. Open the link of yours, or ask an administrator for one.</p>`
+
 const signInPage: FormPage = {
   path: '/sign-in',
   show: async (request, problem, status) =>
@@ -65,7 +73,11 @@ const signInPage: FormPage = {
       html`${problem === null ? notice(request) : ''}
         <form method="post">${emailField(request.form['email'])}${passwordField}<button>Sign in</button></form>
         ${providerLink(request.people, localPath(request.params['next']))}
-        <p>No account yet? <a href="/sign-up?next=${nextOf(request)}">Make an account</a></p>`,
+        ${
+          mayMakeAccount(request)
+            ? html`<p>No account yet? <a href="/sign-up?next=${nextOf(request)}">Make an account</a></p>`
+            : byInvitation
+        }`,
       status,
       problem,
     ),
@@ -81,15 +93,21 @@ const signUpPage: FormPage = {
   show: async (request, problem, status) =>
     page(
       'Make an account',
-      html`<form method="post">
-          ${nameField(request.form['name'])}${emailField(request.form['email'])}${newPasswordField}<button>Make the account</button>
-        </form>
+      html`${
+          mayMakeAccount(request)
+            ? html`<form method="post">
+                ${nameField(request.form['name'])}${emailField(request.form['email'])}${newPasswordField}<button>Make the account</button>
+              </form>`
+            : byInvitation
+        }
         <p>You have an account? <a href="/sign-in?next=${nextOf(request)}">Sign in</a></p>`,
       status,
       problem,
     ),
-  async submit({ ctx, client, people, params, form }) {
-    const answer = await people.flows.signUp(ctx, client, parsed(signUpBody, { ...form, password: form['newPassword'] }))
+  async submit(request) {
+    const { ctx, client, people, params, form } = request
+    const input = { ...form, password: form['newPassword'], invitation: invitationIn(request) }
+    const answer = await people.flows.signUp(ctx, client, parsed(signUpBody, input))
     return redirect(localPath(params['next']), cookiesIn(answer))
   },
 }

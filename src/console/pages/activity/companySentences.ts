@@ -117,6 +117,7 @@ const ofPeople: Readonly<Record<string, SentenceMaker>> = {
   }),
   'person.created': passive((row) => say`The account of ${quoted(row, 'name')} was created`),
   'person.demoted': by((row) => say`took the administration of the instance from ${person(row)}`),
+  'person.invited': passive((row) => say`${person(row)} made the account with an invitation`),
   'person.login_added': passive((row) => say`${person(row)} may sign in by ${quoted(row, 'provider')}`),
   'person.login_removed': passive((row) => say`${person(row)} may not sign in by ${quoted(row, 'provider')} any more`),
   'person.password_change_failed': passive((row) => say`${person(row)} could not change the password${from(row)}`),

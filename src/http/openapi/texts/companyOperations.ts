@@ -165,7 +165,7 @@ export const audit: OperationTexts = {
 export const people: OperationTexts = {
   'POST /api/auth/sign-up/email': op(
     'signUp',
-    'The answer sets the cookie of a session. An operator may have disabled it. Ten accounts in an hour from one address.',
+    'The answer sets the cookie of a session. Where an operator has disabled it an account is made only with an `invitation`, which makes one and is accepted after it. Ten accounts in an hour from one address.',
     'SignedInPerson',
   ),
   'POST /api/auth/sign-in/email': op(

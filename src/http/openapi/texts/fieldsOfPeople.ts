@@ -14,6 +14,8 @@ export const fieldsOfPeople: Readonly<Record<string, string>> = {
   success: 'Always true',
   ended: 'The number of sessions, and of keys of command lines, that ended',
   password: 'The password: 8 to 128 characters for a new one',
+  'SignUpRequest.invitation':
+    'The token of an invitation that people can accept. It is needed where an operator has disabled sign-up, and lets one account be made',
   rememberMe: 'With false the cookie ends with the browser, and the session after a day',
   currentPassword: 'The present password',
   newPassword: 'The new password: 8 to 128 characters',

@@ -154,6 +154,8 @@ describe('where accounts cannot be made', () => {
     expect((await signInAs('eve@example.com', { at: closed(), next: '/invite/pcp_invite_unknown' })).status).toBe(403)
     const invited = await signInAs('eve@example.com', { at: closed(), next: `/invite/${made.body.token}` })
     expect(invited.text).toContain('Join Acme Works')
+    const second = await signInAs('mallory@example.com', { at: closed(), next: `/invite/${made.body.token}` })
+    expect(second).toMatchObject({ status: 403, text: expect.stringContaining('has made no account yet') as string })
     const accepted = await invited.browser.go(invited, invited.url, { action: 'accept' })
     expect(accepted.text).toContain('A person of the company decides whether you join.')
     expect((await signInAs('eve@example.com', { at: closed() })).text).toContain('eve@example.com')

@@ -11,9 +11,9 @@ import { invariant } from '../../../platform/kernel/errors.ts'
 import { inFlow } from '../adapter.ts'
 import { headersFor } from '../engine.ts'
 import type { Engine } from '../engine.ts'
-import { loginAdded, ofInstance } from '../events.ts'
+import { loginAdded, ofInstance, personInvited } from '../events.ts'
 import { lockEmail, loginByEmail } from '../flows.ts'
-import { isInvited } from '../invited.ts'
+import { invitationOf, takeInvitation } from '../invited.ts'
 import { fail } from './failures.ts'
 import type { Identity } from './provider.ts'
 import type { SignInState } from './states.ts'
@@ -36,14 +36,24 @@ async function ownerOf(tx: Tx, { issuer, subject }: Named): Promise<string | nul
   return owner?.userId ?? null
 }
 
+interface NewAccount {
+  readonly email: string
+  readonly allowsSignUp: boolean
+  /** The path from which the person comes: the page of an invitation lets one account be made. */
+  readonly next: string
+}
+
 /**
  * (tx) Decides whether the identity may make an account. An account with its address is never taken over: this server sends no mail, so it
  * does not know whether the address of an account belongs to the person who made it.
+ * @returns the invitation with which it is made; null where none is needed
  */
-async function requireNewAccount(tx: Tx, email: string, mayMakeOne: () => Promise<boolean>): Promise<void> {
+async function allowNewAccount(tx: Tx, { email, allowsSignUp, next }: NewAccount): Promise<string | null> {
   const [taken] = await tx.run(loginByEmail, { email })
   if (taken !== undefined) fail('account_exists')
-  if (!(await mayMakeOne())) fail('sign_up_disabled')
+  if (allowsSignUp) return null
+  const token = invitationOf(next)
+  return (token === null ? null : await takeInvitation(tx, token)) ?? fail('sign_up_disabled')
 }
 
 /** The request that ends a sign-in. */
@@ -75,18 +85,20 @@ export async function signInByIdentity(
   const name = identity.name ?? email.slice(0, email.lastIndexOf('@'))
   return await mutate(bySecret(ctx), async (tx) => {
     let userId = await ownerOf(tx, identity)
+    let inviteId: string | null = null
     if (userId === null) {
       await tx.run(lockEmail, { email })
       // Another request of the same person may have made the account meanwhile.
       userId = await ownerOf(tx, identity)
-      if (userId === null) await requireNewAccount(tx, email, async () => allowsSignUp || (await isInvited(tx, next)))
+      if (userId === null) inviteId = await allowNewAccount(tx, { email, allowsSignUp, next })
     }
     const body = { userId, issuer, subject, name, email }
     const call = () => engine.api.signInByProvider({ body, headers: headersFor(client), returnHeaders: true })
     const { value, events } = await inFlow(tx, NO_PASSWORD, call)
     const [first, ...others] = events
     invariant(first !== undefined, 'a sign-in makes a session')
-    return changed(value.headers.getSetCookie(), first, ...others)
+    const invited = inviteId === null ? [] : [personInvited(value.response.user.id, { inviteId }, ofInstance)]
+    return changed(value.headers.getSetCookie(), first, ...others, ...invited)
   })
 }
 
