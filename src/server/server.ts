@@ -14,7 +14,7 @@ import type { Backups } from './backups.ts'
 import { boardSentence } from './boardSentence.ts'
 import { openBoardAccess, startsCommands } from './boardAccess.ts'
 import { createHeadCopies, createSealer, openHeadFile, openTimeline, SEAL_INTERVAL_MS } from '../observe/audit/index.ts'
-import type { HeadFile } from '../observe/audit/index.ts'
+import type { HeadCopies, HeadFile } from '../observe/audit/index.ts'
 import type { Config } from './config.ts'
 import { CHECK_INTERVAL_MS, createConditions } from './conditions.ts'
 import type { Conditions } from './conditions.ts'
@@ -245,6 +245,7 @@ const UNKNOWN_FACTS: Required<ProcessFacts> = {
 interface Stoppable extends Pick<Background, 'store' | 'keyUse' | 'register' | 'runner' | 'backups'> {
   readonly loop: PeriodicTasks
   readonly outage: Pick<Outage, 'stop'>
+  readonly copies: Pick<HeadCopies, 'stop'>
   readonly webhooks: WebhookDelivery
   readonly feed: Feed
   readonly server: Server
@@ -252,7 +253,7 @@ interface Stoppable extends Pick<Background, 'store' | 'keyUse' | 'register' | '
 }
 
 const stopperOf = (parts: Stoppable) => async (): Promise<void> => {
-  const { store, keyUse, loop, outage, runner, webhooks, feed, server, register, database, backups } = parts
+  const { store, keyUse, loop, outage, copies, runner, webhooks, feed, server, register, database, backups } = parts
   backups.stop()
   const backgroundStopped = Promise.all([loop.stop(), flushSkips(store).catch(() => {}), keyUse.flush(store).catch(() => {})])
   outage.stop()
@@ -265,6 +266,7 @@ const stopperOf = (parts: Stoppable) => async (): Promise<void> => {
   await register.leave().catch(() => {})
   await Promise.all([database.close(), backgroundStopped])
   await backups.close()
+  copies.stop()
 }
 
 /**
@@ -289,7 +291,8 @@ export async function startServer(
   const secret = config.jwtSecret ?? loadOrCreateSecret(config.home)
   const previousSecret = config.jwtPreviousSecret
   const tokens = await openRunTokens(config, secret, log)
-  const heads = openHeadFile(config.home, undefined, createHeadCopies({ folder: config.witnessFolder, url: config.witnessUrl }, log))
+  const copies = createHeadCopies({ folder: config.witnessFolder, url: config.witnessUrl }, log)
+  const heads = openHeadFile(config.home, undefined, copies)
   // Before anything is written: a row with a ticket behind the sealed ones is never sealed. A home that cannot be written still serves.
   await openTimeline(store, heads, log).catch((error: unknown) => log.error({ err: error }, 'cannot look for a restored database'))
   await openSecrets(store, config)
@@ -324,7 +327,7 @@ export async function startServer(
     log,
   )
 
-  const stop = stopperOf({ ...open, loop, outage, runner: started, webhooks, feed, server, register, database })
+  const stop = stopperOf({ ...open, loop, outage, copies, runner: started, webhooks, feed, server, register, database })
   const claimPath = people === null ? null : await offerClaim(store)
   return { url, board: boardOf(board, config, isolation.kind), claimPath, stop: () => (stopping ??= stop()) }
 }

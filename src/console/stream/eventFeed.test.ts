@@ -244,6 +244,21 @@ describe('the event stream of a page', () => {
     expect(opened).toHaveLength(3)
   })
 
+  test('An answer that arrives in the moment of the closing or of the pause opens nothing again and reports nothing', async () => {
+    const closed = follow()
+    opened[0]?.answer(new Response('{}', { status: 403 }))
+    closed.close()
+    await tick(60_000)
+    expect(opened).toHaveLength(1)
+    const { states, heard, close } = follow()
+    opened[1]?.answer(new Response('', { status: 200 }))
+    look(true)
+    await tick(60_000)
+    expect(opened).toHaveLength(2)
+    expect([closed.states, states, heard]).toEqual([['connecting'], ['connecting', 'paused'], []])
+    close()
+  })
+
   test('Of two connections that are opened at once only the second one is heard', async () => {
     const { states, heard, close } = follow()
     look(false)

@@ -101,6 +101,8 @@ class Feed {
     const address = `/api/companies/${segment(this.#options.companyId)}/events/stream${query}`
     this.#watch(connection)
     const response = await fetch(address, { headers: { Accept: 'text/event-stream' }, cache: 'no-store', signal: connection.signal })
+    // It was closed, or another took its place, in the moment in which the answer arrived.
+    if (this.#connection !== connection) return
     if (!response.ok) return this.#refused(response)
     this.#retryMs = FIRST_RETRY_MS
     if (this.#cursor === null) {

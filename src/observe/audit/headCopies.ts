@@ -31,6 +31,8 @@ export interface HeadCopies {
   lastInFolder(keyId: string): Promise<WitnessCopy | null>
   /** Resolves when nothing waits or every place has failed. */
   settled(): Promise<void>
+  /** Ends the attempts. What waits stays unsent, and no place is asked again by itself. */
+  stop(): void
 }
 
 const fileIn = (folder: string, keyId: string): string => path.join(folder, `audit-heads-${keyId}.ndjson`)
@@ -81,6 +83,7 @@ function createQueue(place: Place, log: Log) {
   let hasFailed = false
   let sending: Promise<void> | null = null
   let retry: NodeJS.Timeout | undefined
+  let isStopped = false
 
   const drain = async (): Promise<void> => {
     for (let [first] = waiting; first !== undefined; [first] = waiting) {
@@ -105,7 +108,7 @@ function createQueue(place: Place, log: Log) {
       .catch((error: unknown) => {
         if (!hasFailed) log.error({ place: place.kind, err: error }, 'audit heads cannot be copied; retrying')
         hasFailed = true
-        retry = setTimeout(start, RETRY_MS).unref()
+        if (!isStopped) retry = setTimeout(start, RETRY_MS).unref()
       })
       .finally(() => (sending = null))
   }
@@ -118,6 +121,10 @@ function createQueue(place: Place, log: Log) {
     },
     unsent: () => waiting.length + dropped,
     settled: async () => (await sending) ?? undefined,
+    stop(): void {
+      isStopped = true
+      clearTimeout(retry)
+    },
   }
 }
 
@@ -157,6 +164,9 @@ export function createHeadCopies({ folder, url }: { readonly folder: string | nu
     lastInFolder: async (keyId) => (folder === null ? null : lastLineOf(fileIn(folder, keyId))),
     async settled() {
       await Promise.all(queues.map((queue) => queue.settled()))
+    },
+    stop() {
+      for (const queue of queues) queue.stop()
     },
   }
 }

@@ -1,6 +1,7 @@
 export { auditKeyFile } from './headLines.ts'
 export { currentHeads } from './headRecorder.ts'
 export { createHeadCopies } from './headCopies.ts'
+export type { HeadCopies } from './headCopies.ts'
 export { openHeadFile } from './heads.ts'
 export type { HeadFile } from './heads.ts'
 export { openTimeline, TICKET_GAP } from './timelines.ts'

@@ -1,9 +1,9 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { useServer, world } from '../../dev/testing/world.ts'
 import type { World } from '../../dev/testing/world.ts'
 import { openPool } from '../../platform/db/driver/client.ts'
@@ -250,6 +250,8 @@ describe('the witness of the audit chains (I7)', { timeout: SLOW_MS }, () => {
     const lines: string[] = []
     const log = Object.assign(createLog('error', false), { error: (_: object, text: string) => void lines.push(text) })
     const copies = createHeadCopies({ folder: null, url }, log)
+    // Its attempts would go on in the tests that this worker runs next, through what they put in the place of `fetch`.
+    onTestFinished(() => copies.stop())
     copies.add(['{"line":1}', '{"line":2}'], 'key')
     await copies.settled()
     expect([copies.unsent(), lines]).toEqual([2, ['audit heads cannot be copied; retrying']])
@@ -265,6 +267,25 @@ describe('the witness of the audit chains (I7)', { timeout: SLOW_MS }, () => {
     )
     await copies.settled()
     expect(copies.unsent()).toBe(10_500)
+  })
+
+  test('Copies that are stopped are not tried again, also when the stop comes before the failure', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const home = `${server().home}-stopped`
+    mkdirSync(home, { recursive: true })
+    writeFileSync(path.join(home, 'file'), '')
+    const log = createLog('silent', false)
+    const [failed, stopped] = [0, 1].map(() => createHeadCopies({ folder: path.join(home, 'file', 'below'), url: null }, log))
+    failed?.add(['{"line":1}'], 'key')
+    await failed?.settled()
+    expect(vi.getTimerCount()).toBe(1)
+    failed?.stop()
+    stopped?.stop()
+    stopped?.add(['{"line":1}'], 'key')
+    await stopped?.settled()
+    expect(vi.getTimerCount()).toBe(0)
+    expect([failed?.unsent(), stopped?.unsent()]).toEqual([1, 1])
   })
 
   test('Another server with a home of its own joins without a problem', async () => {
