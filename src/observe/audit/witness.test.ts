@@ -271,7 +271,12 @@ describe('the witness of the audit chains (I7)', { timeout: SLOW_MS }, () => {
 
   test('Copies that are stopped are not tried again, also when the stop comes before the failure', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
-    onTestFinished(() => void vi.useRealTimers())
+    const timers = vi.spyOn(globalThis, 'setTimeout')
+    onTestFinished(() => {
+      vi.restoreAllMocks()
+      vi.useRealTimers()
+    })
+    const retries = (): number => timers.mock.calls.filter(([, ms]) => ms === 30_000).length
     const home = `${server().home}-stopped`
     mkdirSync(home, { recursive: true })
     writeFileSync(path.join(home, 'file'), '')
@@ -279,12 +284,14 @@ describe('the witness of the audit chains (I7)', { timeout: SLOW_MS }, () => {
     const [failed, stopped] = [0, 1].map(() => createHeadCopies({ folder: path.join(home, 'file', 'below'), url: null }, log))
     failed?.add(['{"line":1}'], 'key')
     await failed?.settled()
-    expect(vi.getTimerCount()).toBe(1)
+    expect(retries()).toBe(1)
     failed?.stop()
     stopped?.stop()
     stopped?.add(['{"line":1}'], 'key')
     await stopped?.settled()
-    expect(vi.getTimerCount()).toBe(0)
+    await vi.advanceTimersByTimeAsync(61_000)
+    await failed?.settled()
+    expect(retries()).toBe(1)
     expect([failed?.unsent(), stopped?.unsent()]).toEqual([1, 1])
   })
 

@@ -128,7 +128,8 @@ const signUp =
   ({ engine, devices, allowsSignUp }: FlowDeps): Flows['signUp'] =>
   async (ctx, client, { name, email: given, password, invitation }) => {
     const token = allowsSignUp ? null : (invitation ?? refuse('sign_up_disabled'))
-    if (token !== null) await requireInvitation(ctx.store.read, token)
+    // The repeat of a sign-up that succeeded finds its invitation used, and gets the stored answer in the transaction.
+    if (token !== null && ctx.idempotency === null) await requireInvitation(ctx.store.read, token)
     const email = given.toLowerCase()
     await countAttempt(ctx.store, signUpLimits(client.address))
     const checked = { hash: await hashed(password, 'strangers'), isRight: true }

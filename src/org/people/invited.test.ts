@@ -43,7 +43,10 @@ async function refused(act: () => Promise<Answer>): Promise<void> {
   const state = async () => [await countOf('people'), await countOf('sign_ins'), await countOf('challenges'), await auditCount(server())]
   const before = await state()
   const answer = await act()
-  expect(answer.body, answer.text).toMatchObject({ code: 'sign_up_disabled', error: expect.stringContaining('except with an invitation') as string })
+  expect(answer.body, answer.text).toMatchObject({
+    code: 'sign_up_disabled',
+    error: expect.stringContaining('except with an invitation') as string,
+  })
   expect(answer.status).toBe(403)
   expect(cookiesOf(answer)).toBe('')
   expect(await state()).toEqual(before)
@@ -74,7 +77,9 @@ describe('an account with an invitation, where sign-up is disabled', () => {
     expect(answer.status, answer.text).toBe(200)
     await refused(() => signUp(body.token))
     const person = browser(server()).with({ cookie: cookiesOf(answer) })
-    expect((await person.post(`/api/invites/${body.token}/accept`, { requestType: 'human' })).body).toMatchObject({ bootstrapAccepted: true })
+    expect((await person.post(`/api/invites/${body.token}/accept`, { requestType: 'human' })).body).toMatchObject({
+      bootstrapAccepted: true,
+    })
     expect((await person.get('/api/cli-auth/me')).body).toMatchObject({ isInstanceAdmin: true })
   })
 
@@ -90,9 +95,14 @@ describe('an account with an invitation, where sign-up is disabled', () => {
     await server().database.sql.query("update invites set expires_at = now() - interval '1 second' where id = $1", [over.id])
     await refused(() => signUp(over.token))
     const used = await invite('both')
-    expect((await server().anonymous.post(`/api/invites/${used.token}/accept`, { requestType: 'agent', agentName: 'One' })).status).toBe(202)
+    expect((await server().anonymous.post(`/api/invites/${used.token}/accept`, { requestType: 'agent', agentName: 'One' })).status).toBe(
+      202,
+    )
     await refused(() => signUp(used.token))
-    const [earlier, later] = [await boardOf(server()).post('/api/instance/bootstrap-invites', {}), await boardOf(server()).post('/api/instance/bootstrap-invites', {})]
+    const [earlier, later] = [
+      await boardOf(server()).post('/api/instance/bootstrap-invites', {}),
+      await boardOf(server()).post('/api/instance/bootstrap-invites', {}),
+    ]
     expect(later.status).toBe(201)
     await refused(() => signUp(earlier.body.token))
     for (const wrong of ['x'.repeat(101), 7, { token: 'x' }]) expect((await signUp(wrong)).status).toBe(400)
@@ -132,7 +142,7 @@ describe('an account with an invitation, where sign-up is disabled', () => {
   })
 
   test('Of sign-ups with one invitation at once exactly one makes an account', async () => {
-    for (let round = 0; round < 5; round += 1) {
+    for (let round = 0; round < 2; round += 1) {
       const { token } = await invite()
       const emails = [newEmail(), newEmail(), newEmail()]
       const answers = await race(emails, (email) => signUp(token, email))
@@ -143,7 +153,7 @@ describe('an account with an invitation, where sign-up is disabled', () => {
   })
 
   test('A sign-up that meets the end of its invitation makes an account before it, or none', async () => {
-    for (let round = 0; round < 5; round += 1) {
+    for (let round = 0; round < 3; round += 1) {
       const { id, token } = await invite()
       const [revoked, answer] = await race([0, 1], (which) =>
         which === 0 ? boardOf(server()).post(`/api/invites/${id}/revoke`) : signUp(token),
@@ -156,10 +166,10 @@ describe('an account with an invitation, where sign-up is disabled', () => {
 
   test('A repeat with an Idempotency-Key gets the answer of the first', async () => {
     const { token } = await invite()
-    const [email, headers] = [newEmail(), { 'idempotency-key': 'the key of a sign-up' }]
+    const [email, headers] = [newEmail(), { 'idempotency-key': 'the-key-of-a-sign-up' }]
     const first = await signUp(token, email, headers)
     const repeat = await signUp(token, email, headers)
-    expect(repeat.status).toBe(200)
+    expect([first.status, repeat.status]).toEqual([200, 200])
     expect(repeat.body).toEqual(first.body)
   })
 })

@@ -38,7 +38,8 @@ export const refusals = defineRefusals({
   code_wrong: { status: 403, message: 'The code is wrong, too old or was used before' },
   sign_up_disabled: {
     status: 403,
-    message: 'Making an account is disabled here, except with an invitation: open the link of one that is valid and has made no account yet',
+    message:
+      'Making an account is disabled here, except with an invitation: open the link of one that is valid and has made no account yet',
   },
   claim_secret_wrong: { status: 403, message: 'Invalid claim secret' },
   above_own_role: { status: 403, message: 'No person gives or takes more than its own role has' },

@@ -18,7 +18,10 @@ const refusalOfFailure: Readonly<Record<ProviderFailure, readonly [RefusalCode, 
     'conflict',
     'There is an account with your e-mail address. Sign in with its password, and then link the provider at /account',
   ],
-  sign_up_disabled: ['sign_up_disabled', 'Making an account is disabled here, except with an invitation: open the link of one that is valid and has made no account yet, and sign in from there'],
+  sign_up_disabled: [
+    'sign_up_disabled',
+    'Making an account is disabled here, except with an invitation: open the link of one that is valid and has made no account yet, and sign in from there',
+  ],
   linked_elsewhere: ['conflict', 'This identity of the provider belongs to another account here'],
   session_ended: ['session_required', 'Your session has ended meanwhile. Sign in, and link the provider again'],
 }
