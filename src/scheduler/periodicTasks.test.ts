@@ -120,3 +120,85 @@ describe('startPeriodicTasks', () => {
     expect({ hasEnded, runs }).toEqual({ hasEnded: true, runs: 1 })
   })
 })
+
+describe('startPeriodicTasks with a look', () => {
+  const nothing = async () => {}
+
+  test('A task runs when the look finds work for it, one that has nothing to do does not, and one at work is not looked for', async () => {
+    const [third, released] = [gate(), gate()]
+    const ran: string[] = []
+    const asked: string[][] = []
+    const look = {
+      intervalMs: 1,
+      findDue: async (names: readonly string[]) => {
+        asked.push([...names])
+        if (asked.length === 3) third.open()
+        return new Set(['due', 'slow'])
+      },
+    }
+    const task = (name: string, run: () => Promise<unknown>) => ({ name, intervalMs: 1, look, run: () => (ran.push(name), run()) })
+    const periodicTasks = startPeriodicTasks([task('due', nothing), task('none', nothing), task('slow', () => released.passed)], log)
+    await third.passed
+    released.open()
+    await periodicTasks.stop()
+    expect(asked[0]).toEqual(['due', 'none', 'slow'])
+    expect(asked[1]).not.toContain('slow')
+    expect(asked[1]).toContain('none')
+    expect(ran.filter((name) => name === 'slow')).toHaveLength(1)
+    expect(ran).not.toContain('none')
+    expect(ran).toContain('due')
+  })
+
+  test('A task is looked for as often as its interval says', async () => {
+    const tenth = gate()
+    const asked: string[][] = []
+    const look = {
+      intervalMs: 1,
+      findDue: async (names: readonly string[]) => {
+        asked.push([...names])
+        if (asked.length === 10) tenth.open()
+        return new Set<string>()
+      },
+    }
+    const periodicTasks = startPeriodicTasks(
+      [
+        { name: 'often', intervalMs: 1, look, run: nothing },
+        { name: 'seldom', intervalMs: 3_600_000, look, run: nothing },
+      ],
+      log,
+    )
+    await tenth.passed
+    await periodicTasks.stop()
+    expect(asked[0]).toEqual(['often', 'seldom'])
+    expect(asked.slice(1).flat()).not.toContain('seldom')
+  })
+
+  test('When a look fails each task runs, and one that fails then is tried again without a look', async () => {
+    const [healthy, retried] = [gate(), gate()]
+    let looks = 0
+    let runs = 0
+    const look = {
+      intervalMs: 1,
+      findDue: async () => {
+        looks += 1
+        if (looks === 1) throw new Error('not now')
+        return new Set<string>()
+      },
+    }
+    const failing = async (): Promise<void> => {
+      runs += 1
+      if (runs === 1) throw new Error('not now')
+      retried.open()
+    }
+    const periodicTasks = startPeriodicTasks(
+      [
+        { name: 'healthy', intervalMs: 1, look, run: async () => healthy.open() },
+        { name: 'failing', intervalMs: 1, look, run: failing },
+      ],
+      log,
+    )
+    await Promise.all([healthy.passed, retried.passed])
+    await periodicTasks.stop()
+    expect(runs).toBe(2)
+  })
+})

@@ -50,6 +50,9 @@ const allowedFullReads: ReadonlySet<string> = new Set([
   'retain_chunks',
   // Steps from one waiting agent to the next.
   'startable',
+  // Ask whether a queue has a row, and end with the first one. The part of limits is that of `budget_overdue`.
+  'work_due',
+  'work_due_often',
 ])
 
 /** The command `doctor` looks at every row once, when an operator asks for it. No server runs its statements. */

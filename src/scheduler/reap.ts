@@ -26,10 +26,14 @@ export const SERVER_DIED: RunResult = { ...leaseExpired, error: 'The lease expir
 
 // Read without a lock: the end of a run is decided again under its row lock, so any number of servers may read. `now()` is the
 // same for all rows, so the index is read no further than the first run whose lease has not expired.
+const hasExpired = sql`${isUnended('r')} and r.lease_expires_at <= now()`
 const expiredRuns = statement<{ limit: number }, ExpiredRun & { supervisorId: string | null }>('reap_expired').read(sql`
   select r.id, r.company_id as "companyId", r.supervisor_id as "supervisorId" from ${runs} r
-  where ${isUnended('r')} and r.lease_expires_at <= now()
+  where ${hasExpired}
   order by r.lease_expires_at limit ${param('limit', 'int')}`)
+
+/** SQL: whether the lease of a run has expired. */
+export const runsExpired = sql`exists (select from ${runs} r where ${hasExpired})`
 
 /**
  * Ends one run whose lease has expired, through the one finish transaction. A run that was renewed or has ended is not changed.

@@ -43,11 +43,16 @@ interface DueTimer {
   unset: boolean
 }
 
+const fromDue = sql`from ${agents} a join ${companies} c on c.id = a.company_id and c.status = 'active'
+  where (a.next_timer_at is null or a.next_timer_at <= now()) and ${hasActiveTimer}`
+
+/** SQL: whether a timer is due. */
+export const timersDue = sql`exists (select ${fromDue})`
+
 // One read per tick, over an index that contains only agents with a timer. Read without a lock: the wake decides again.
 const dueTimers = statement<{ limit: number }, DueTimer>('timers_due').read(sql`
   select a.id as "agentId", a.company_id as "companyId", (a.next_timer_at is null or ${isMissed}) as unset
-  from ${agents} a join ${companies} c on c.id = a.company_id and c.status = 'active'
-  where (a.next_timer_at is null or a.next_timer_at <= now()) and ${hasActiveTimer}
+  ${fromDue}
   order by a.next_timer_at limit ${param('limit', 'int')}`)
 
 // A locked agent is being started, ended or changed by another transaction: its timer is set in the next batch.

@@ -9,6 +9,8 @@ import { version } from './config.ts'
 /** The work of a server by which the instance outlives its database. */
 export interface Backups {
   readonly tasks: readonly PeriodicTask[]
+  /** Whether the journal has everything up to a horizon of events. */
+  readonly isJournalDone: (horizon: string) => boolean
   /** Ends a backup in progress, at the beginning of a shutdown. */
   stop(): void
   /** Notes how far the journal is, when nothing is written any more. It never rejects. */
@@ -26,6 +28,7 @@ export function openBackups(config: Pick<Config, 'home' | 'backups'>, store: Sto
       { name: 'backup', intervalMs: BACKUP_INTERVAL_MS, run: () => task.run() },
       { name: 'revocations', intervalMs: JOURNAL_INTERVAL_MS, run: () => journal.run() },
     ],
+    isJournalDone: journal.isDone,
     stop: () => task.stop(),
     close: () => journal.stop(),
   }

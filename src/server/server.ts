@@ -58,6 +58,7 @@ import { offerClaim } from '../org/boardClaims/index.ts'
 import { tidySignIns } from '../org/people/index.ts'
 import { flushSkips } from '../engine/wakes/index.ts'
 import { addUpIssueCounts, COUNT_INTERVAL_MS } from '../work/issues/counts.ts'
+import { withLook } from './workDue.ts'
 import { createSearchIndexer, SEARCH_INDEX_INTERVAL_MS } from '../work/issues/searchIndex.ts'
 
 /** The shutdown, in milliseconds. */
@@ -77,6 +78,8 @@ const INTERVALS = {
   budgetsMs: 1000,
   /** The delay of a due time, at most, while a server runs. */
   routinesMs: 1000,
+  /** Within this time an endpoint that no server serves is served. */
+  webhooksMs: 1000,
   stopsMs: 5000,
   deletionsMs: 10_000,
   flushSkipsMs: 10_000,
@@ -145,6 +148,7 @@ interface Background {
   readonly register: SecretRegister
   readonly people: Parameters<typeof tidySignIns>[1]
   readonly backups: Backups
+  readonly webhooks: Pick<WebhookDelivery, 'notify'>
   readonly log: Log
 }
 
@@ -180,45 +184,37 @@ const appSettings = ({
 })
 
 /** Lists the work that the server does without a request. */
-const backgroundTasks = ({
-  store,
-  keyUse,
-  heads,
-  runner,
-  retention,
-  conditions,
-  register,
-  people,
-  backups,
-  log,
-}: Background): PeriodicTask[] => [
-  ...runner.periodicTasks,
-  ...backups.tasks,
-  {
-    name: 'reap',
-    intervalMs: INTERVALS.reapMs,
-    run: async () => {
-      const ended = await reap(store, runner.isServerDead)
-      if (ended > 0) log.info({ ended }, 'ended runs whose lease expired')
-    },
-  },
-  { name: 'seal', intervalMs: SEAL_INTERVAL_MS, run: createSealer(store, heads, log) },
-  { name: 'search', intervalMs: SEARCH_INDEX_INTERVAL_MS, run: createSearchIndexer(store, log) },
-  { name: 'counts', intervalMs: COUNT_INTERVAL_MS, run: () => addUpIssueCounts(store) },
-  { name: 'stalled', intervalMs: INTERVALS.stalledMs, run: () => tickStalled(store) },
-  { name: 'budgets', intervalMs: INTERVALS.budgetsMs, run: () => tickBudgets(store) },
-  { name: 'routines', intervalMs: INTERVALS.routinesMs, run: () => tickRoutines(store) },
-  { name: 'routine runs', intervalMs: INTERVALS.retentionMs, run: () => forgetRuns(store) },
-  { name: 'stops', intervalMs: INTERVALS.stopsMs, run: () => endRunsLeftBehind(store) },
-  { name: 'deletions', intervalMs: INTERVALS.deletionsMs, run: () => continueDeletions(store) },
-  { name: 'timers', intervalMs: INTERVALS.timersMs, run: () => tickTimers(store) },
-  { name: 'key uses', intervalMs: KEY_USE_INTERVAL_MS, run: () => keyUse.flush(store) },
-  { name: 'skips', intervalMs: INTERVALS.flushSkipsMs, run: () => flushSkips(store) },
-  { name: 'secret register', intervalMs: REGISTER_INTERVAL_MS, run: register.renew },
-  { name: 'conditions', intervalMs: CHECK_INTERVAL_MS, run: conditions.check },
-  { name: 'sign-ins', intervalMs: INTERVALS.retentionMs, run: () => tidySignIns(store, people) },
-  { name: 'retain', intervalMs: INTERVALS.retentionMs, run: () => applyRetention(store, retention) },
-]
+function backgroundTasks(background: Background): PeriodicTask[] {
+  const { store, keyUse, heads, runner, retention, conditions, register, people, backups, webhooks, log } = background
+  const seal = createSealer(store, heads, log)
+  const reapExpired = async (): Promise<void> => {
+    const ended = await reap(store, runner.isServerDead)
+    if (ended > 0) log.info({ ended }, 'ended runs whose lease expired')
+  }
+  const tasks: PeriodicTask[] = [
+    ...runner.periodicTasks,
+    ...backups.tasks,
+    { name: 'reap', intervalMs: INTERVALS.reapMs, run: reapExpired },
+    { name: 'seal', intervalMs: SEAL_INTERVAL_MS, run: seal },
+    { name: 'search', intervalMs: SEARCH_INDEX_INTERVAL_MS, run: createSearchIndexer(store, log) },
+    { name: 'counts', intervalMs: COUNT_INTERVAL_MS, run: () => addUpIssueCounts(store) },
+    { name: 'stalled', intervalMs: INTERVALS.stalledMs, run: () => tickStalled(store) },
+    { name: 'budgets', intervalMs: INTERVALS.budgetsMs, run: () => tickBudgets(store) },
+    { name: 'webhooks', intervalMs: INTERVALS.webhooksMs, run: async () => webhooks.notify() },
+    { name: 'routines', intervalMs: INTERVALS.routinesMs, run: () => tickRoutines(store) },
+    { name: 'routine runs', intervalMs: INTERVALS.retentionMs, run: () => forgetRuns(store) },
+    { name: 'stops', intervalMs: INTERVALS.stopsMs, run: () => endRunsLeftBehind(store) },
+    { name: 'deletions', intervalMs: INTERVALS.deletionsMs, run: () => continueDeletions(store) },
+    { name: 'timers', intervalMs: INTERVALS.timersMs, run: () => tickTimers(store) },
+    { name: 'key uses', intervalMs: KEY_USE_INTERVAL_MS, run: () => keyUse.flush(store) },
+    { name: 'skips', intervalMs: INTERVALS.flushSkipsMs, run: () => flushSkips(store) },
+    { name: 'secret register', intervalMs: REGISTER_INTERVAL_MS, run: register.renew },
+    { name: 'conditions', intervalMs: CHECK_INTERVAL_MS, run: conditions.check },
+    { name: 'sign-ins', intervalMs: INTERVALS.retentionMs, run: () => tidySignIns(store, people) },
+    { name: 'retain', intervalMs: INTERVALS.retentionMs, run: () => applyRetention(store, retention) },
+  ]
+  return withLook(tasks, store.read, { seal: seal.isDone, revocations: backups.isJournalDone })
+}
 
 /** Facts about this process from before the server starts. */
 interface ProcessFacts {
@@ -321,9 +317,9 @@ export async function startServer(
   server.on('error', (error) => log.error({ err: error }, 'cannot accept connections'))
   const started = createRunner({ store, tokens, ...agentHost, maxRuns: config.maxRuns, apiUrl: config.apiUrl ?? url, observer: feed, log })
   runner = started
-  const webhooks = startWebhookDelivery({ store, feed, outbound: agentHost.adapters.outbound, log })
+  const webhooks = startWebhookDelivery({ store, feed, outbound: agentHost.adapters.outbound, log }, { lookIntervalMs: null })
   const loop = seams.startPeriodicTasks(
-    backgroundTasks({ ...open, runner: started, retention: config.retention, conditions, register, people }),
+    backgroundTasks({ ...open, runner: started, retention: config.retention, conditions, register, people, webhooks }),
     log,
   )
 

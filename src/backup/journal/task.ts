@@ -119,13 +119,15 @@ function pausing(work: () => Promise<void>, log: Log, forget: () => void): () =>
 export interface RevocationJournal {
   /** Copies what was revoked since the last call. */
   readonly run: () => Promise<void>
+  /** Whether everything up to a horizon of events was copied. */
+  readonly isDone: (horizon: string) => boolean
   /** Notes the place, at the end of the server. It never rejects. */
   stop(): Promise<void>
 }
 
 /**
  * Creates the task that keeps the journal: it follows the audit log in the order of commits from its first row on, so a crash loses
- * nothing, and a revocation by another server is in it too. One query a second while nothing is written.
+ * nothing, and a revocation by another server is in it too. One query while nothing is written, and none where the caller knows the horizon.
  */
 export function createRevocationJournal(store: Store, home: string, log: Log): RevocationJournal {
   let state: State | undefined
@@ -173,6 +175,7 @@ export function createRevocationJournal(store: Store, home: string, log: Log): R
   })
   return {
     run,
+    isDone: (horizon) => horizon === idleAt,
     async stop() {
       removeListener()
       await working.catch(() => {})

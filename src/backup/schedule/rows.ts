@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { backups } from '../../model/backups.ts'
+import { instanceSettings } from '../../model/instance.ts'
 import { activityLog } from '../../platform/db/tables.ts'
 import { columnsOf, param, statement } from '../../platform/db/statement.ts'
 import type { ReadDb } from '../../platform/db/types.ts'
@@ -27,6 +28,8 @@ export const listBackups = (db: Pick<ReadDb, 'run'>): Promise<BackupView[]> => d
 
 /** The facts by which a server knows whether it has a backup to make. */
 export interface BackupState extends Omit<DueFacts, 'everyHours'> {
+  /** Hours between backups, where that was set. */
+  readonly everyHours: number | null
   /** The backup that is requested or running; null for none. */
   readonly openId: string | null
   readonly openStatus: 'requested' | 'running' | null
@@ -39,6 +42,7 @@ const msOf = (instant: ReturnType<typeof sql>) => sql`(extract(epoch from ${inst
 
 const readState = statement<object, BackupState>('backup_state').read(sql`
   select ${msOf(sql`clock_timestamp()`)} as "nowMs",
+    (select (settings -> 'backupEveryHours')::int from ${instanceSettings} where name = 'general') as "everyHours",
     (select ${msOf(sql`created_at`)} from ${backups} where status in ('done', 'removed') order by created_at desc nulls first limit 1) as "newestMs",
     (select ${msOf(sql`created_at`)} from ${backups} where status = 'failed' order by created_at desc nulls first limit 1) as "failedMs",
     (select ${msOf(sql`created_at`)} from ${activityLog} order by seq limit 1) as "bornMs",

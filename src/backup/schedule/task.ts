@@ -10,7 +10,7 @@ import { truncate } from '../../platform/kernel/text.ts'
 import type { Store } from '../../platform/db/types.ts'
 import { writeUnaudited } from '../../platform/db/unaudited.ts'
 import type { Log } from '../../platform/kernel/log.ts'
-import { readSettings } from '../../observe/instance/index.ts'
+import { defaultSettings, readSettings } from '../../observe/instance/index.ts'
 import type { Encryption } from '../encryption.ts'
 import { backupToFile } from '../toFile.ts'
 import { recordDone, recordFailed, recordRemoved } from './finish.ts'
@@ -75,8 +75,7 @@ async function claim({ store }: BackupPlace, state: BackupState, file: string): 
   const params = { host: hostname(), file }
   if (state.openStatus === 'requested') return (await writeUnaudited(store, claimRequested, params))[0] ?? null
   if (state.openId !== null) return null
-  const { backupEveryHours } = await readSettings(store.read, 'general')
-  if (!isBackupDue({ ...state, everyHours: backupEveryHours })) return null
+  if (!isBackupDue({ ...state, everyHours: state.everyHours ?? defaultSettings.general.backupEveryHours })) return null
   return (await writeUnaudited(store, claimScheduled, params))[0] ?? null
 }
 

@@ -26,9 +26,11 @@ interface Order extends ScopeRef {
 
 const orderColumns = sql`bi.id, bi.company_id as "companyId", bi.scope_type as "scopeType", bi.scope_id as "scopeId"`
 
-const orders = statement<object, Order>('budget_orders').read(sql`
+/** SQL: the orders to stop that are open. */
+export const stopOrderRows = sql`
   select ${orderColumns} from ${budgetIncidents} bi where bi.status <> 'resolved' and bi.threshold_type = 'hard' and bi.enforced_at is null
-  order by bi.created_at, bi.id limit 100`)
+  order by bi.created_at, bi.id limit 100`
+const orders = statement<object, Order>('budget_orders').read(stopOrderRows)
 
 // A server ends its own children when it sees that their runs have ended. A run on another host has its grace first.
 const supervisedInScope = statement<{ incidentId: string }, { id: string }>('budget_supervised').read(sql`
@@ -75,14 +77,15 @@ async function enforce(store: Store, order: Order): Promise<void> {
 export const enforceStops = async (store: Store): Promise<unknown[]> =>
   await forEachApart(await store.read.run(orders, {}), (order) => enforce(store, order))
 
-/** Supervised runs that were more than one transaction ends, and runs on other hosts whose grace is over. */
-const overdue = statement<object, { id: string; companyId: string }>('budget_overdue').read(sql`
+/** SQL: supervised runs that were more than one transaction ends, and runs on other hosts whose grace is over. */
+export const overdueRows = sql`
   select distinct r.id, r.company_id as "companyId" from ${budgetIncidents} bi join ${runs} r on ${isInScope}
   where ${isStopping('bi')} and bi.enforced_at is not null and r.status = 'running' and ${isUnended('r')} and ${hasLease('r')}
     and r.started_at < bi.created_at
     and (r.supervisor_id is not null or r.stop_ordered_at < clock_timestamp() - make_interval(secs => ${sql.raw(String(STOP_GRACE_S))})
       or bi.created_at < clock_timestamp() - make_interval(secs => greatest(r.lease_seconds, ${sql.raw(String(STOP_GRACE_S))})))
-  order by r.company_id, r.id limit ${MAX_ENDED}`)
+  order by r.company_id, r.id limit ${MAX_ENDED}`
+const overdue = statement<object, { id: string; companyId: string }>('budget_overdue').read(overdueRows)
 
 /** Ends the runs on other hosts that were ordered to stop and have had their time. @returns the failures */
 export const endOverdue = async (store: Store): Promise<unknown[]> =>

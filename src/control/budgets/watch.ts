@@ -15,7 +15,7 @@ import type { DomainEvent } from '../../platform/kernel/event.ts'
 import { approvalCancelled, cancelApprovals } from '../lifecycle/index.ts'
 import { incidentOf, recordCrossings, resolveIncident } from './incidents.ts'
 import { lockAgentOf } from './scope.ts'
-import { endOverdue, enforceStops } from './stop.ts'
+import { endOverdue, enforceStops, overdueRows, stopOrderRows } from './stop.ts'
 import { forEachApart } from './task.ts'
 
 const LIMIT = sql.raw('100')
@@ -24,25 +24,34 @@ const hasNone = (threshold: 'soft' | 'hard') => sql`not exists (select 1 from ${
   and bi.window_start = bw.window_start and bi.threshold_type = ${sql.raw(`'${threshold}'`)} and bi.policy_revision = bp.revision)`
 
 // An amount that was changed with the configuration of an agent, by an import or by a rollback.
-const uncrossed = statement<object, { id: string; companyId: string }>('budget_uncrossed').read(sql`
+const uncrossedRows = sql`
   select bp.id, bp.company_id as "companyId" from ${budgetPolicies} bp join ${budgetStates} bw on bw.policy_id = bp.id
     and bw.window_start = ${windowStartSql(sql`bp.window_kind`, sql`now()`)}
   where bp.is_active and bp.hard_stop_enabled and ((bw.spent >= ${limitSql(sql`bp.amount`)} and ${hasNone('hard')})
     or (bp.notify_enabled and bw.spent >= ${warningSql(sql`bp.amount`, sql`bp.warn_percent`)} and ${hasNone('soft')}))
-  order by bp.company_id, bp.id limit ${LIMIT}`)
+  order by bp.company_id, bp.id limit ${LIMIT}`
+const uncrossed = statement<object, { id: string; companyId: string }>('budget_uncrossed').read(uncrossedRows)
 
-const softCompanies = statement<object, { companyId: string }>('budget_soft_companies').read(sql`
-  select distinct bp.company_id as "companyId" from ${budgetPolicies} bp where bp.is_active and not bp.hard_stop_enabled and bp.notify_enabled`)
+const softCompanyRows = sql`
+  select distinct bp.company_id as "companyId" from ${budgetPolicies} bp where bp.is_active and not bp.hard_stop_enabled and bp.notify_enabled`
+const softCompanies = statement<object, { companyId: string }>('budget_soft_companies').read(softCompanyRows)
 
 type EndedWhy = 'limit_changed' | 'window_ended'
 
 // A scope that the board keeps stopped stays so until the board resumes it.
-const over = statement<object, { id: string; companyId: string; why: EndedWhy }>('budget_over').read(sql`
+const overRows = sql`
   select bi.id, bi.company_id as "companyId", case when bi.window_end <= now() then 'window_ended' else 'limit_changed' end as why
   from ${budgetIncidents} bi join ${budgetPolicies} bp on bp.id = bi.policy_id
   where bi.status = 'open' and (bi.window_end <= now() or bp.revision <> bi.policy_revision or not bp.is_active
     or (bi.threshold_type = 'hard' and not bp.hard_stop_enabled))
-  order by bi.created_at, bi.id limit ${LIMIT}`)
+  order by bi.created_at, bi.id limit ${LIMIT}`
+const over = statement<object, { id: string; companyId: string; why: EndedWhy }>('budget_over').read(overRows)
+
+/** SQL: whether the task may have something to do. */
+export const budgetsDue = sql`(${sql.join(
+  [uncrossedRows, softCompanyRows, stopOrderRows, overdueRows, overRows].map((rows) => sql`exists (${rows})`),
+  sql` or `,
+)})`
 
 const lockOpenApproval = lockingRead(
   'approval',

@@ -42,6 +42,9 @@ export interface Candidate {
   readonly companyId: string
 }
 
+/** SQL: whether a run is queued. It may be one that no server can start now. */
+export const runsQueued = sql`exists (select from ${runs} r where r.status = 'queued' and ${isUnended('r')})`
+
 interface StartableParams {
   types: readonly string[]
   companyIds: readonly string[]

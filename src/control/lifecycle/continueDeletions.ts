@@ -14,8 +14,12 @@ interface Abandoned {
 }
 
 // A server that is at work on one deletes some rows every second or so.
-const abandoned = statement<object, Abandoned>('deletions_abandoned').read(sql`
-  select id, company_id as "companyId", kind from ${deletions} where touched_at < now() - interval '30 seconds' order by kind desc, created_at`)
+const abandonedRows = sql`
+  select id, company_id as "companyId", kind from ${deletions} where touched_at < now() - interval '30 seconds' order by kind desc, created_at`
+const abandoned = statement<object, Abandoned>('deletions_abandoned').read(abandonedRows)
+
+/** SQL: whether a deletion may have been left. */
+export const deletionsDue = sql`exists (${abandonedRows})`
 
 /**
  * Completes the deletions that a server has begun and left, because it stopped or lost the database. Any number of servers may

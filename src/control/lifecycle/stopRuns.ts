@@ -75,16 +75,21 @@ interface Stopped {
   isCompanyArchived: boolean
 }
 
-const stoppedWithRuns = statement<object, Stopped>('stop_left_behind').read(sql`
+const stoppedRows = sql`
   select distinct on (case when c.status = 'archived' then c.id else a.id end)
     c.id as "companyId", a.id as "agentId", c.status = 'archived' as "isCompanyArchived"
   from ${runs} r join ${agents} a on a.id = r.agent_id join ${companies} c on c.id = a.company_id
-  where ${isUnended('r')} and (a.status = 'terminated' or (a.status = 'paused' and a.pause_reason is distinct from 'budget') or c.status = 'archived')`)
+  where ${isUnended('r')} and (a.status = 'terminated' or (a.status = 'paused' and a.pause_reason is distinct from 'budget') or c.status = 'archived')`
+const stoppedWithRuns = statement<object, Stopped>('stop_left_behind').read(stoppedRows)
 
-const quarantinedWithWakes = statement<object, Stopped>('stop_wakes_left_behind').read(sql`
+const quarantinedRows = sql`
   select a.company_id as "companyId", a.id as "agentId", false as "isCompanyArchived" from ${agents} a
   where ${isQuarantinedSql('a')}
-    and exists (select 1 from ${wakes} w where w.agent_id = a.id and ${isOpen('w')} and ${isDeferred('w')} and w.issue_id is not null)`)
+    and exists (select 1 from ${wakes} w where w.agent_id = a.id and ${isOpen('w')} and ${isDeferred('w')} and w.issue_id is not null)`
+const quarantinedWithWakes = statement<object, Stopped>('stop_wakes_left_behind').read(quarantinedRows)
+
+/** SQL: whether a stop may have left something behind. */
+export const stopsDue = sql`(exists (${stoppedRows}) or exists (${quarantinedRows}))`
 
 const COMPANY_ARCHIVED: RunResult = { status: 'cancelled', error: 'Company archived', errorCode: 'company_archived' }
 

@@ -14,9 +14,11 @@ const LIMIT = sql.raw('200')
 
 const isClosed = sql`(i.id is null or i.status in ('done', 'cancelled'))`
 
-const closed = statement<object, { id: string; companyId: string }>('routine_runs_closed').read(sql`
+/** SQL: the runs whose issues are closed. */
+export const closedRunRows = sql`
   select rr.id, rr.company_id as "companyId" from ${routineRuns} rr left join ${issues} i on i.id = rr.linked_issue_id
-  where rr.status = 'issue_created' and ${isClosed} order by rr.created_at, rr.id limit ${LIMIT}`)
+  where rr.status = 'issue_created' and ${isClosed} order by rr.created_at, rr.id limit ${LIMIT}`
+const closed = statement<object, { id: string; companyId: string }>('routine_runs_closed').read(closedRunRows)
 
 interface EndedRun {
   id: string

@@ -1,3 +1,3 @@
 export { forgetRuns } from './finish.ts'
 export { stopRoutinesOfAgent, stopRoutinesOfProject } from './stop.ts'
-export { tickRoutines } from './tick.ts'
+export { routinesDue, tickRoutines } from './tick.ts'

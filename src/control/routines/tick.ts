@@ -13,7 +13,7 @@ import type { DomainEvent } from '../../platform/kernel/event.ts'
 import type { Instant } from '../../platform/kernel/time.ts'
 import { fire, noCause, recordFailure, recordSkip } from './fire.ts'
 import type { Cause } from './fire.ts'
-import { finishRuns } from './finish.ts'
+import { closedRunRows, finishRuns } from './finish.ts'
 import { CATCH_UP_CAP, MISSED_AFTER_S } from './limits.ts'
 import { lockRoutineIfFree } from './lock.ts'
 import type { LockedRoutine, RoutineRow } from './lock.ts'
@@ -31,14 +31,19 @@ interface Due {
   readonly dueAt: Instant
 }
 
+// A company that is archived may stay so for years: its schedules write nothing, and when it is restored, what they missed is decided by their policy.
+const isDue = sql`t.next_run_at <= now() and not exists (select 1 from ${companies} c where c.id = t.company_id and c.status = 'archived')`
+
+/** SQL: whether the task may have something to do. */
+export const routinesDue = sql`(exists (select from ${routineTriggers} t where ${isDue}) or exists (${closedRunRows}))`
+
 // One of each company before the second one of any: however many schedules a company has, those of others have their turn. Those that were visited in this round are left
-// out: a trigger that fails, or whose routine another transaction has, keeps nothing else from its turn. A company that is archived may stay so for years: its schedules
-// write nothing, and when it is restored, what they missed is decided by their policy.
+// out: a trigger that fails, or whose routine another transaction has, keeps nothing else from its turn.
 const dueTriggers = statement<{ visited: readonly string[] }, Due>('routines_due').read(sql`
   select d.id, d.company_id as "companyId", d.routine_id as "routineId", d.next_run_at as "dueAt" from (
     select t.id, t.company_id, t.routine_id, t.next_run_at, row_number() over (partition by t.company_id order by t.next_run_at, t.id) as turn
     from ${routineTriggers} t
-    where t.next_run_at <= now() and not exists (select 1 from ${companies} c where c.id = t.company_id and c.status = 'archived')
+    where ${isDue}
       and not exists (select from unnest(${param('visited', 'uuid[]')}) v (id) where v.id = t.id)) d
   order by d.turn, d.next_run_at, d.id limit ${sql.raw(String(BATCH_SIZE))}`)
 

@@ -128,13 +128,20 @@ export async function sealBatch(store: Store, limit: number, readHorizon?: strin
   }
 }
 
+/** Seals until no row is left or the time budget is used up. */
+export interface PendingSealer {
+  (): Promise<SealResult>
+  /** Whether nothing up to a horizon is left to be sealed. */
+  isDone(horizon: string): boolean
+}
+
 /**
- * Creates the function that seals until no row is left or the time budget is used up. It remembers the horizon up to which
- * nothing was left: no row can appear there, so one query shows that there is nothing to do.
+ * Creates the function that seals what is pending. It remembers the horizon up to which nothing was left: no row can appear there, so one
+ * query shows that there is nothing to do.
  */
-export function createPendingSealer(store: Store): () => Promise<SealResult> {
+export function createPendingSealer(store: Store): PendingSealer {
   let idle: { readonly horizon: string; readonly result: SealResult } | undefined
-  return async () => {
+  const seal = async (): Promise<SealResult> => {
     const startedAt = performance.now()
     const { horizon } = await eventHorizon(store.read)
     if (idle?.horizon === horizon) return idle.result
@@ -147,4 +154,5 @@ export function createPendingSealer(store: Store): () => Promise<SealResult> {
       if (!sealed.hasMore || performance.now() - startedAt > SEAL_BUDGET_MS) return { ...sealed, rows }
     }
   }
+  return Object.assign(seal, { isDone: (horizon: string) => idle?.horizon === horizon })
 }

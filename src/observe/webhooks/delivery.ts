@@ -23,7 +23,8 @@ export interface DeliveryDeps extends AttemptDeps {
 }
 
 export interface DeliveryOptions {
-  readonly lookIntervalMs?: number
+  /** Null where the caller looks, and notifies the delivery of what it has found. */
+  readonly lookIntervalMs?: number | null
   readonly renewIntervalMs?: number
 }
 
@@ -104,7 +105,7 @@ export function startWebhookDelivery(deps: DeliveryDeps, options: DeliveryOption
 
   const worker = createWorker({
     minDelayMs: 0,
-    maxDelayMs: lookIntervalMs,
+    maxDelayMs: lookIntervalMs ?? LOOK_INTERVAL_MS,
     async work({ signal }) {
       if (performance.now() - renewedAt >= renewIntervalMs) {
         await services.renew()
@@ -113,7 +114,9 @@ export function startWebhookDelivery(deps: DeliveryDeps, options: DeliveryOption
       const claims = await claimEndpoints(store)
       if (signal.aborted) await releaseLeases(store, claims)
       else for (const claim of claims) services.begin(claim)
-      return claims.length >= MAX_CLAIMED ? FULL_LOOK_INTERVAL_MS : lookIntervalMs
+      if (claims.length >= MAX_CLAIMED) return FULL_LOOK_INTERVAL_MS
+      if (lookIntervalMs !== null) return lookIntervalMs
+      return services.ids().length === 0 ? undefined : Math.max(0, renewedAt + renewIntervalMs - performance.now())
     },
     onError(error, failures) {
       if (failures === 1 && stopping === undefined) log.warn({ err: error }, 'webhooks paused: database unreachable, retrying')

@@ -1,2 +1,3 @@
 export { startWebhookDelivery } from './delivery.ts'
 export type { WebhookDelivery } from './delivery.ts'
+export { webhooksDue } from './lease.ts'

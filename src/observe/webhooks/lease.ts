@@ -36,10 +36,14 @@ export interface Claim {
 
 type ClaimRow = Omit<Claim, 'position'> & CursorColumns
 
-// Read first, because a statement that finds nothing to do must not take a connection that writes.
-const selectDue = statement<object, { id: string }>('webhook_due').read(sql`
+const dueRows = sql`
   select w.id from ${webhookEndpoints} w where w.status = 'active' and w.leased_until <= clock_timestamp() and w.next_attempt_at <= clock_timestamp()
-    and not ${isCompanyDeleted(sql`w.company_id`)} order by w.leased_until limit ${sql.raw(String(MAX_CLAIMED))}`)
+    and not ${isCompanyDeleted(sql`w.company_id`)} order by w.leased_until limit ${sql.raw(String(MAX_CLAIMED))}`
+// Read first, because a statement that finds nothing to do must not take a connection that writes.
+const selectDue = statement<object, { id: string }>('webhook_due').read(dueRows)
+
+/** SQL: whether an endpoint may have something to do and no server. */
+export const webhooksDue = sql`exists (${dueRows})`
 
 const claimDue = statement<{ ids: readonly string[] }, ClaimRow>('webhook_claim').unaudited(sql`
   update ${webhookEndpoints} set lease_epoch = lease_epoch + 1, leased_until = ${leaseEnd}
