@@ -23,13 +23,14 @@ export interface Statement<P, R, E extends StatementKind = StatementKind> {
 }
 
 const dialect = new PgDialect()
-const textByName = new Map<string, string>()
+const statementsByName = new Map<string, { readonly text: string }>()
 
 /** The texts of all named statements of the program, by name. */
-export const statementTexts = (): ReadonlyMap<string, string> => textByName
+export const statementTexts = (): ReadonlyMap<string, string> =>
+  new Map([...statementsByName].map(([name, { text }]) => [name, text]))
 
 /**
- * Compiles a Drizzle template once into a named statement. Parameters are `param('name')` placeholders. The text does not
+ * Compiles a Drizzle template once, at its first use, into a named statement. Parameters are `param('name')` placeholders. The text does not
  * vary with their number (`= any(…)` and not `in (…)`), because one name must have one plan.
  *
  * Measured on two cores: a named statement through the driver 26k/s, an unnamed one from the query builder 14k/s.
@@ -38,9 +39,9 @@ export function statement<P extends object, R>(name: string): { [E in StatementK
   const compileAs =
     <E extends StatementKind>(kind: E) =>
     (template: SQL): Statement<P, R, E> => {
-      invariant(!textByName.has(name), `two statements are named ${name}`)
+      invariant(!statementsByName.has(name), `two statements are named ${name}`)
       const compiledStatement = compileStatement<P, R, E>(name, kind, template)
-      textByName.set(name, compiledStatement.text)
+      statementsByName.set(name, compiledStatement)
       return compiledStatement
     }
   return { read: compileAs('read'), write: compileAs('write'), unaudited: compileAs('unaudited') }
@@ -49,20 +50,36 @@ export function statement<P extends object, R>(name: string): { [E in StatementK
 /** Postgres cuts longer names, and then two statements could have the same one. */
 const MAX_NAME_BYTES = 63
 
+/** A statement whose template is compiled when it is first used: a program has hundreds of them, and a start uses a few. */
 function compileStatement<P extends object, R, E extends StatementKind>(
   name: string | undefined,
   kind: E,
   template: SQL,
 ): Statement<P, R, E> {
   invariant(name === undefined || Buffer.byteLength(name) <= MAX_NAME_BYTES, `the name of a statement is too long: ${name}`)
-  const query = dialect.sqlToQuery(template)
-  const slots = query.params.map((value) => (is(value, Placeholder) ? { key: value.name as keyof P } : { constant: value }))
+  // In one variable, so that the template is given back when it has been compiled.
+  let source: SQL | Compiled<P> = template
+  const compileOnce = (): Compiled<P> => ('slots' in source ? source : (source = compile<P>(source)))
   return {
     name,
     kind,
-    text: query.sql.replaceAll(/\s+/g, ' ').trim(),
-    values: (params) => slots.map((slot) => ('key' in slot ? params[slot.key] : slot.constant)),
+    get text() {
+      return compileOnce().text
+    },
+    values: (params) => compileOnce().slots.map((slot) => ('key' in slot ? params[slot.key] : slot.constant)),
   }
+}
+
+/** A compiled template: its text, and where the value of each `$n` comes from. */
+interface Compiled<P> {
+  readonly text: string
+  readonly slots: readonly ({ readonly key: keyof P } | { readonly constant: unknown })[]
+}
+
+function compile<P>(template: SQL): Compiled<P> {
+  const query = dialect.sqlToQuery(template)
+  const slots = query.params.map((value) => (is(value, Placeholder) ? { key: value.name as keyof P } : { constant: value }))
+  return { text: query.sql.replaceAll(/\s+/g, ' ').trim(), slots }
 }
 
 /** Named shapes of one query. Further combinations of conditions become unnamed statements, so a client cannot fill the connections with plans. */
