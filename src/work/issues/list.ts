@@ -159,7 +159,12 @@ interface QueryShape {
   readonly after: boolean
   readonly offset: boolean
   readonly me: boolean
+  /** As in `listedIds`. */
+  readonly rows: number | null
 }
+
+/** Sizes of pages that are asked for often. */
+const usualLimits: ReadonlySet<number> = new Set([50, DEFAULT_LIMIT])
 
 /** The conditions of every list, and those of the filters but the search. @param namesLead issues are found by their names */
 function conditionsOf({ filters, named }: QueryShape, namesLead: boolean): SQL[] {
@@ -235,10 +240,12 @@ export async function listIssues(
   const [after, depth, statuses] = [cursor !== null, limit + 1 + offset, filter.status?.length ?? 0]
   const named = await usesOfNamed(db, filters, { ...filter, companyId }, depth * walksOf(statuses))
   const form = formOfList({ filters, named, after, depth, statuses })
-  const shape: QueryShape = { filters, named, form, after, offset: offset > 0, me: me !== undefined }
+  const isUsual = filters.length === 0 && cursor === null && offset === 0 && usualLimits.has(limit)
+  const rows = isUsual ? limit + 1 : null
+  const shape: QueryShape = { filters, named, form, after, offset: offset > 0, me: me !== undefined, rows }
   const ranks = (filter.priority ?? issuePriorities).map((priority) => issuePriorities.indexOf(priority))
   const search = text === '' ? {} : await prepareSearch(db, companyId, asked.split(/\s+/))
-  const rows = await db.runPage(
+  const found = await db.runPage(
     listStatement(JSON.stringify(shape), () => (text === '' ? listSql(shape) : searchSql(shape))),
     {
       ...filter,
@@ -261,7 +268,7 @@ export async function listIssues(
     },
     limit + 1,
   )
-  return await mapPage(toPage(rows, limit, cursorOf), toListRow)
+  return await mapPage(toPage(found, limit, cursorOf), toListRow)
 }
 
 const cursorOf = (row: SortedRow): string =>

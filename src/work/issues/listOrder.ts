@@ -62,6 +62,11 @@ interface ListShape {
   readonly named: NamedUses
   readonly form: ListForm
   readonly after: boolean
+  /**
+   * The rows of a first page of a usual size, which then stand in the text. A statement with a parameter for them is planned again for each
+   * request, because Postgres expects a tenth of the table behind an unknown limit. Null for every other page.
+   */
+  readonly rows: number | null
 }
 
 /** The condition that a row comes after the cursor. The rank stands alone as well, so that an index begins there. */
@@ -89,7 +94,8 @@ export function listedIds(shape: ListShape, where: readonly SQL[]): SQL {
   const row = sql`"issues"`
   if (shape.form === 'plain') {
     const conditions = shape.after ? [...where, positionAfter(row)] : where
-    return sql`select ${sortColumns(row)} from ${issues} where ${allOf(conditions)} ${orderOf(row)} ${pageLimit}`
+    const limit = shape.rows === null ? pageLimit : sql`limit ${sql.raw(String(shape.rows))}`
+    return sql`select ${sortColumns(row)} from ${issues} where ${allOf(conditions)} ${orderOf(row)} ${limit}`
   }
   if (shape.form !== 'legs') return walkedIds(shape, where)
   const byStatus = shape.filters.some((key) => ['status', 'assigneeAgentId', 'projectId'].includes(key))
