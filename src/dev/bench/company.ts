@@ -51,8 +51,24 @@ const ISSUES_PER_CONNECTION = 16
 export const ownIssues = (company: Company, connection: number): readonly string[] =>
   company.issueIds.slice(connection * ISSUES_PER_CONNECTION, (connection + 1) * ISSUES_PER_CONNECTION)
 
+/** Issues that each agent keeps, so that its list and the dashboard have something to show. */
+const KEPT_PER_WORKER = 9
+
+/** Lets each agent take the issues that it keeps, and gives it a program, as agents at work have one. */
+export async function takeKept(api: ApiClient, sql: Pool, company: Company): Promise<void> {
+  await sql.query(`update agents set adapter_config = '{"command":"true"}' where company_id = $1`, [company.id])
+  const toKeep = company.issueIds.slice(CONNECTIONS * ISSUES_PER_CONNECTION)
+  for (const [index, { agentId, headers }] of company.workers.entries())
+    for (const id of toKeep.slice(index * KEPT_PER_WORKER, (index + 1) * KEPT_PER_WORKER))
+      await api.post(`/api/issues/${id}/checkout`, { agentId, expectedStatuses: ['todo'] }, headers)
+}
+
+/** The works whose processor time is compared. */
+type WorkName = 'checkout + release' | 'GET issue' | 'list 50' | 'mine' | 'activity' | 'dashboard' | 'create issue'
+
 /** The requests of each connection, for the work that is measured: one script for each worker. */
-export function workloadScripts(company: Company): Readonly<Record<'checkout + release' | 'GET issue' | 'list 50', Script[]>> {
+export function workloadScripts(company: Company): Readonly<Record<WorkName, Script[]>> {
+  const below = `/api/companies/${company.id}`
   const each = (make: (worker: Worker, issueIds: readonly string[]) => Script): Script[] =>
     company.workers.map((worker, connection) => make(worker, ownIssues(company, connection)))
   return {
@@ -68,6 +84,20 @@ export function workloadScripts(company: Company): Readonly<Record<'checkout + r
       ]),
     ),
     'GET issue': each((worker, issueIds) => issueIds.map((id) => prepareRequest({ path: `/api/issues/${id}`, headers: worker.headers }))),
-    'list 50': each((worker) => [prepareRequest({ path: `/api/companies/${company.id}/issues?limit=50`, headers: worker.headers })]),
+    'list 50': each(({ headers }) => [prepareRequest({ path: `${below}/issues?limit=50`, headers })]),
+    mine: each(({ agentId, headers }) => [
+      prepareRequest({ path: `${below}/issues?assigneeAgentId=${agentId}&status=todo,in_progress`, headers }),
+    ]),
+    activity: each(({ headers }) => [prepareRequest({ path: `${below}/activity?limit=50`, headers })]),
+    dashboard: each(({ headers }) => [prepareRequest({ path: `${below}/dashboard`, headers })]),
+    'create issue': each(({ headers }) => [
+      prepareRequest({
+        method: 'POST',
+        path: `${below}/issues`,
+        headers,
+        body: { title: 'What is to be done', description: 'What is to be done, and why. '.repeat(8), status: 'todo' },
+        expectedStatuses: [201],
+      }),
+    ]),
   }
 }

@@ -6,7 +6,7 @@ import { startEmbedded } from '../../platform/embedded/index.ts'
 import { databaseUrlOf } from '../testing/serverProcess.ts'
 import { createApiClient } from './apiClient.ts'
 import { startChild, startFlags, stopChild, thisCheckout } from './children.ts'
-import { createBenchCompany, workloadScripts } from './company.ts'
+import { createBenchCompany, takeKept, workloadScripts } from './company.ts'
 import { startGenerator } from './generator.ts'
 import type { Generator } from './generator.ts'
 import { median } from './load.ts'
@@ -21,6 +21,9 @@ const TURNS = 7
 const TURN_DURATION_MS = 2000
 /** A checkout is followed by its release; reads have no such pairs, and an even number of them does no harm. */
 const UNIT = 2
+/** Only the works with this in their name. */
+const ONLY = process.env['BENCH_ONLY'] ?? ''
+
 /** One checkout with a database of its own, ready for load. */
 interface Side {
   readonly port: number
@@ -41,7 +44,9 @@ async function startSide(checkout: string): Promise<Side> {
   mkdirSync(env.PAPERCLIP_HOME)
   const server = await startChild({ checkout, script: 'src/main.ts', env, flags: startFlags(checkout) })
   const sql = openPool({ ...postgres.ownerConnection, max: 1, query_timeout: 0, statement_timeout: 0 })
-  const company = await createBenchCompany(createApiClient(server.port), sql, 'Acme', 1000)
+  const api = createApiClient(server.port)
+  const company = await createBenchCompany(api, sql, 'Acme', 1000)
+  await takeKept(api, sql, company)
   const postmaster = await postmasterOf(sql)
   await sql.end()
   return {
@@ -92,7 +97,8 @@ export async function compareCpu(oldCheckout: string): Promise<void> {
       `${TURNS} turns of ${TURN_DURATION_MS} ms each; processor time of a request, median; ratio old / new, median and range\n`,
     )
     process.stdout.write(`${''.padEnd(30)} ${'old'.padStart(8)} ${'new'.padStart(8)}   ratio\n`)
-    for (const name of Object.keys(sides.new.workload)) {
+    const names = Object.keys(sides.new.workload).filter((name) => name.includes(ONLY))
+    for (const name of names) {
       for (const side of [sides.old, sides.new])
         await generator.play({ port: side.port, scripts: side.workload[name] ?? [], durationMs: TURN_DURATION_MS / 2, unit: UNIT })
       const turns: { old: RequestCost; new: RequestCost }[] = []
