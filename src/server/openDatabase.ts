@@ -9,6 +9,13 @@ import type { Log } from '../platform/kernel/log.ts'
 /** For connections that are still in use when the server stops, in milliseconds. No client waits for their result. */
 const CLOSE_POOL_MS = 500
 
+/**
+ * Sessions of each pool that stay open while nothing is asked. A new one takes some milliseconds, and plans each statement again, which a wake of an agent
+ * on a server at rest would wait for. Only for the database of this machine: on the way to another one a connection that is silent for minutes may be
+ * dropped without a word.
+ */
+const WARM_SESSIONS = 2
+
 /** The pools of a server and the store on them. */
 export interface Database {
   readonly store: Store
@@ -21,8 +28,9 @@ export function openDatabase(connection: ConnectionOptions, pools: PoolSizes, lo
   const onDriverMismatch = (assumptions: readonly string[]): void =>
     log.warn({ assumptions }, 'the pg driver is not as expected: the server uses plain queries, which are slower')
   const poolOptions = { readOnlyByDefault: true, onUnresponsive, onDriverMismatch }
-  const transactionPool = openPool({ ...connection, max: pools.transactions }, 'generic', poolOptions)
-  const autocommitPool = openPool({ ...connection, max: pools.autocommit }, 'custom', poolOptions)
+  const options = { min: connection.connectionString === undefined ? WARM_SESSIONS : 0, ...connection }
+  const transactionPool = openPool({ ...options, max: pools.transactions }, 'generic', poolOptions)
+  const autocommitPool = openPool({ ...options, max: pools.autocommit }, 'custom', poolOptions)
   return {
     store: createStore(transactionPool, autocommitPool),
     pools: [transactionPool, autocommitPool],

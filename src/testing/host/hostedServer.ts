@@ -152,7 +152,7 @@ export async function startHostedServer(site: Site, database: string, asked: Rea
   // The mode does not depend on the umask.
   mkdirSync(home)
   chmodSync(home, 0o700)
-  const lives: Lives = { config, connection: { ...cluster.application, database, idleTimeoutMillis: IDLE_MS }, faults, aheadMs: 0 }
+  const lives: Lives = { config, connection: { ...cluster.application, database, min: 0, idleTimeoutMillis: IDLE_MS }, faults, aheadMs: 0 }
   const sql = openPool({ ...cluster.owner, database, max: 1, idleTimeoutMillis: IDLE_MS })
   let current = await beginLife(lives, 0)
   const { url } = current.running
