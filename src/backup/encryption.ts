@@ -3,8 +3,11 @@
 import { readFileSync } from 'node:fs'
 import { Readable } from 'node:stream'
 import type { ReadableStream } from 'node:stream/web'
-import { Decrypter, Encrypter } from 'age-encryption'
+import type { Decrypter, Encrypter } from 'age-encryption'
 import { startProblem } from '../platform/kernel/startProblem.ts'
+
+// Loaded with the first encrypted backup: its curves take a start more time than all else that a backup needs.
+const age = () => import('age-encryption')
 
 /** With what a backup is encrypted: the passphrase in a file, or the public key of the party that may open it. */
 export type Encryption = { readonly passphraseFile: string } | { readonly recipient: string }
@@ -29,8 +32,8 @@ function textIn(file: string, what: string): string {
   return text
 }
 
-function encrypterOf(encryption: Encryption): Encrypter {
-  const encrypter = new Encrypter()
+async function encrypterOf(encryption: Encryption): Promise<Encrypter> {
+  const encrypter = new (await age()).Encrypter()
   if ('passphraseFile' in encryption) {
     const passphrase = textIn(encryption.passphraseFile, 'passphrase')
     if (passphrase.length < MIN_PASSPHRASE)
@@ -38,15 +41,14 @@ function encrypterOf(encryption: Encryption): Encrypter {
     encrypter.setPassphrase(passphrase)
     return encrypter
   }
-  requireRecipient(encryption.recipient)
-  encrypter.addRecipient(encryption.recipient)
+  addRecipient(encrypter, encryption.recipient)
   return encrypter
 }
 
 /** @throws an error with a sentence for the operator when a text is no public key of age */
-function requireRecipient(recipient: string): void {
+function addRecipient(encrypter: Encrypter, recipient: string): void {
   try {
-    new Encrypter().addRecipient(recipient)
+    encrypter.addRecipient(recipient)
   } catch (error) {
     throw startProblem('The recipient of the backup is no public key of age: it begins with age1, and age-keygen makes one', error)
   }
@@ -59,7 +61,9 @@ const asNode = (stream: globalThis.ReadableStream<Uint8Array>): Readable =>
 
 /** Encrypts what a stream reads. @throws an error with a sentence for the operator */
 export async function encrypted(plain: Readable, encryption: Encryption): Promise<Readable> {
-  return asNode(await encrypterOf(encryption).encrypt(asWeb(plain)))
+  // At once: until it is read, an error of the stream would end the process.
+  const read = asWeb(plain)
+  return asNode(await (await encrypterOf(encryption)).encrypt(read))
 }
 
 /**
@@ -71,7 +75,7 @@ export async function decrypted(openSealed: () => Readable, decryption: Decrypti
     throw startProblem(
       'The backup is encrypted: name the file with its passphrase (--passphrase-file) or with its private key (--identity-file)',
     )
-  const decrypter = new Decrypter()
+  const decrypter = new (await age()).Decrypter()
   if ('passphraseFile' in decryption) decrypter.addPassphrase(textIn(decryption.passphraseFile, 'passphrase'))
   else {
     const keys = textIn(decryption.identityFile, 'private key')
