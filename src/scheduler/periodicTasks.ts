@@ -91,7 +91,8 @@ export function startPeriodicTasks(tasks: readonly PeriodicTask[], log: Log): Pe
       tasks.filter((task) => task.look === look),
       look,
       found,
-      (error) => !timers.isStopped() && log.warn({ err: error }, 'the look for the work of periodic tasks failed; each of them looks itself'),
+      (error) =>
+        !timers.isStopped() && log.warn({ err: error }, 'the look for the work of periodic tasks failed; each of them looks itself'),
     )
     const next = (delayMs: number): void => timers.after(look, delayMs, () => round().then(() => next(jittered(look.intervalMs))))
     next(look.intervalMs * Math.random() * JITTER)

@@ -111,6 +111,8 @@ test('The issues that a run holds and the holds of a company are found by the in
     'run_holds',
     'run_issues',
     'usage_facts',
+    'work_due',
+    'work_due_often',
   ])
   for (const [name, text] of names) {
     const nodes = nodesOf(await planOf(text))

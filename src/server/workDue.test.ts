@@ -152,7 +152,13 @@ test('A server without work asks the database at most twice a second', async () 
   for (const look of new Set(tasks.flatMap((task) => task.look ?? []))) {
     const names = tasks.filter((task) => task.look === look).map(({ name }) => name)
     let due: ReadonlySet<string> = new Set(names)
-    costs[`look for ${names.join()}`] = ((await countTaken(() => taken, async () => (due = await look.findDue(names)))) * 1000) / look.intervalMs
+    costs[`look for ${names.join()}`] =
+      ((await countTaken(
+        () => taken,
+        async () => (due = await look.findDue(names)),
+      )) *
+        1000) /
+      look.intervalMs
     expect([...due]).toEqual([])
   }
   // Each second with the timer of the task, and once in ten seconds with a statement.

@@ -148,7 +148,8 @@ export function createRevocationJournal(store: Store, home: string, log: Log): R
     if (horizon === idleAt) return
     for (;;) {
       const page = await nextPage(store.read, state?.place ?? BEGINNING, horizon)
-      if (page.instance === null) return
+      // Nothing was ever recorded.
+      if (page.instance === null) break
       if (state === undefined || state.instance !== page.instance) {
         state = await stateFor(home, page.instance, log)
         continue

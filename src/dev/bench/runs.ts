@@ -63,7 +63,10 @@ async function momentsOf(sql: Pool, companyId: string): Promise<readonly number[
 function partsOf(wakes: readonly (readonly number[])[]): string {
   const part = (at: number): string => {
     const times = wakes.map((moments) => (moments[at + 1] ?? 0) - (moments[at] ?? 0))
-    return quantile(times.toSorted((a, b) => a - b), 0.5).toFixed(1)
+    return quantile(
+      times.toSorted((a, b) => a - b),
+      0.5,
+    ).toFixed(1)
   }
   return `queued ${part(0)}, claimed ${part(1)}, process ${part(2)}, program ${part(3)}`
 }

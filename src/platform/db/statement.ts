@@ -26,8 +26,7 @@ const dialect = new PgDialect()
 const statementsByName = new Map<string, { readonly text: string }>()
 
 /** The texts of all named statements of the program, by name. */
-export const statementTexts = (): ReadonlyMap<string, string> =>
-  new Map([...statementsByName].map(([name, { text }]) => [name, text]))
+export const statementTexts = (): ReadonlyMap<string, string> => new Map([...statementsByName].map(([name, { text }]) => [name, text]))
 
 /**
  * Compiles a Drizzle template once, at its first use, into a named statement. Parameters are `param('name')` placeholders. The text does not
