@@ -94,7 +94,11 @@ export function startPeriodicTasks(tasks: readonly PeriodicTask[], log: Log): Pe
       (error) =>
         !timers.isStopped() && log.warn({ err: error }, 'the look for the work of periodic tasks failed; each of them looks itself'),
     )
-    const next = (delayMs: number): void => timers.after(look, delayMs, () => round().then(() => next(jittered(look.intervalMs))))
+    const next = (delayMs: number): void =>
+      timers.after(look, delayMs, async () => {
+        await round()
+        next(jittered(look.intervalMs))
+      })
     next(look.intervalMs * Math.random() * JITTER)
   }
 
