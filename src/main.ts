@@ -1,17 +1,12 @@
-import { isatty } from 'node:tty'
-import { createProcessLifecycle } from './server/processLifecycle.ts'
+import cluster from 'node:cluster'
+import { openProcess } from './server/openProcess.ts'
 
-// Install signal handlers before loading the program, so that an early Ctrl-C still cleans up.
-const lifecycle = createProcessLifecycle((code) => process.exit(code))
-for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, lifecycle.handleSignal)
-// A terminal that closes sends SIGHUP to what a person started in it, and the person is gone. A service has no terminal: there a program that
-// rotates logs, or an operator, sends it.
-const isOnTerminal = [0, 1, 2].some((fd) => isatty(fd))
-process.on('SIGHUP', isOnTerminal ? lifecycle.handleSignal : lifecycle.handleReload)
-// Without a listener Node opens its debugger on loopback, where every account of the machine, also an agent's, runs code as this process.
-process.on('SIGUSR1', lifecycle.refuseDebugger)
-process.on('uncaughtException', lifecycle.crash)
-process.on('unhandledRejection', lifecycle.crash)
-
-const { start } = await import('./server/start.ts')
-await start(lifecycle)
+const lifecycle = openProcess()
+if (cluster.isWorker) {
+  const { startWorker } = await import('./server/workers/worker.ts')
+  await startWorker(lifecycle)
+} else {
+  const { answerCommandLine, start } = await import('./server/start.ts')
+  answerCommandLine()
+  await start(lifecycle)
+}

@@ -1,5 +1,6 @@
 // Finds out whether the process that has a socket belongs to a run, where runs share the account of the server.
 
+import cluster from 'node:cluster'
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { createSharedRead } from '../platform/kernel/sharedRead.ts'
@@ -78,6 +79,9 @@ export async function ownerOfSocket(inode: number, runs: readonly RunProcess[]):
   )
 }
 
+/** The process whose descendants are runs, where they are nothing else: this one, and the one that started it as a worker with the others. */
+const isServer = (pid: number): boolean => pid === process.pid || (cluster.isWorker && pid === process.ppid)
+
 const MARKER = /(?:^|\0)PAPERCLIP_RUN_ID=([^\0]*)/
 
 /** Whether a process belongs to a run: by its environment, its control group, its group or session, its parents, its namespace. */
@@ -124,7 +128,7 @@ function runOfTree(pid: number, stat: Stat, runs: readonly RunProcess[]): string
   for (let step = 0; current !== null && step < MAX_ANCESTORS; step += 1) {
     const runId = runOf(at, current.group, current.session)
     if (runId !== undefined) return runId
-    if (current.parent === process.pid) return null
+    if (isServer(current.parent)) return null
     at = current.parent
     current = at > 1 ? readStat(at) : null
   }

@@ -11,39 +11,39 @@ function sessionsAt(start = 1_800_000_000_000) {
   return { clock, sessions: createBoardSessions(token, () => clock.now) }
 }
 
-const signIn = (sessions: ReturnType<typeof createBoardSessions>): string => {
-  const cookie = sessions.redeem(sessions.createLink().code, uid)
+const signIn = async (sessions: ReturnType<typeof createBoardSessions>): Promise<string> => {
+  const cookie = await sessions.redeem(sessions.createLink().code, uid)
   if (cookie === null) throw new Error('the link was refused')
   return cookie
 }
 
-test('A link lets one browser in, once', () => {
+test('A link lets one browser in, once', async () => {
   const { sessions } = sessionsAt()
   const { code } = sessions.createLink()
-  const cookie = sessions.redeem(code, uid) ?? ''
+  const cookie = (await sessions.redeem(code, uid)) ?? ''
   expect(sessions.verify(cookie)).toMatchObject({ uid })
-  expect(sessions.redeem(code, uid)).toBeNull()
+  expect(await sessions.redeem(code, uid)).toBeNull()
 })
 
-test('A link that is too old and a code that was never made are refused', () => {
+test('A link that is too old and a code that was never made are refused', async () => {
   const { clock, sessions } = sessionsAt()
   const { code, expiresAtMs } = sessions.createLink()
   clock.now = expiresAtMs + 1
-  expect(sessions.redeem(code, uid)).toBeNull()
-  for (const other of ['', 'x', 'a'.repeat(43)]) expect(sessions.redeem(other, uid)).toBeNull()
+  expect(await sessions.redeem(code, uid)).toBeNull()
+  for (const other of ['', 'x', 'a'.repeat(43)]) expect(await sessions.redeem(other, uid)).toBeNull()
 })
 
-test('A flood of links keeps the newest ones only', () => {
+test('A flood of links keeps the newest ones only', async () => {
   const { sessions } = sessionsAt()
   const first = sessions.createLink()
   const last = Array.from({ length: 20 }, () => sessions.createLink()).at(-1)
-  expect(sessions.redeem(first.code, uid)).toBeNull()
-  expect(sessions.redeem(last?.code ?? '', uid)).not.toBeNull()
+  expect(await sessions.redeem(first.code, uid)).toBeNull()
+  expect(await sessions.redeem(last?.code ?? '', uid)).not.toBeNull()
 })
 
-test('A cookie ends with its time, and when it is signed out', () => {
+test('A cookie ends with its time, and when it is signed out', async () => {
   const { clock, sessions } = sessionsAt()
-  const [cookie, other] = [signIn(sessions), signIn(sessions)]
+  const [cookie, other] = [await signIn(sessions), await signIn(sessions)]
   const session = sessions.verify(other)
   if (session !== null) sessions.end(session)
   expect(sessions.verify(other)).toBeNull()
@@ -53,9 +53,9 @@ test('A cookie ends with its time, and when it is signed out', () => {
   expect(sessions.verify(cookie)).toBeNull()
 })
 
-test('A cookie survives a restart and dies with the token', () => {
+test('A cookie survives a restart and dies with the token', async () => {
   const { clock, sessions } = sessionsAt()
-  const cookie = signIn(sessions)
+  const cookie = await signIn(sessions)
   const restarted = createBoardSessions(token, () => clock.now)
   expect(restarted.verify(cookie)).not.toBeNull()
   expect(restarted.cookieName).toBe(sessions.cookieName)
@@ -64,9 +64,9 @@ test('A cookie survives a restart and dies with the token', () => {
   expect(rotated.cookieName).not.toBe(sessions.cookieName)
 })
 
-test('A cookie whose time, account or name was changed is refused', () => {
+test('A cookie whose time, account or name was changed is refused', async () => {
   const { sessions } = sessionsAt()
-  const [expires = '', account = '', id = '', signature = ''] = signIn(sessions).split('.')
+  const [expires = '', account = '', id = '', signature = ''] = (await signIn(sessions)).split('.')
   const forgeries = [
     [`${Number(expires) + 1}`, account, id, signature],
     [expires, '0', id, signature],

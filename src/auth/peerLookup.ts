@@ -100,7 +100,9 @@ export async function probePeerLookup(lookUp: PeerLookup): Promise<boolean> {
   const server = createServer()
   try {
     const accepted = new Promise<Socket>((resolve) => void server.once('connection', resolve))
-    await new Promise<void>((resolve, reject) => void server.once('error', reject).listen(0, '127.0.0.1', resolve))
+    // Its own: workers share what they listen on, and the connection would arrive at another one.
+    const place = { port: 0, host: '127.0.0.1', exclusive: true }
+    await new Promise<void>((resolve, reject) => void server.once('error', reject).listen(place, resolve))
     const client = connect((server.address() as AddressInfo).port, '127.0.0.1')
     const socket = await withTimeout(accepted, PROBE_TIMEOUT_MS, () => null)
     const connection = socket === null ? null : connectionOf(socket)

@@ -4,6 +4,8 @@ import { agentCommands } from './commands/agents.ts'
 import { approvalCommands } from './commands/approvals.ts'
 import { backupCommands } from './commands/backup.ts'
 import { completionCommand } from './commands/completion.ts'
+import { configCheckCommand, configSchemaCommand, configShowCommand } from './commands/config.ts'
+import { startCommand } from './commands/start.ts'
 import { demoCommand } from './commands/demo.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { importCommand } from './commands/import.ts'
@@ -21,7 +23,10 @@ import { userCommands } from './commands/user.ts'
  * import what is heavy inside `run`.
  */
 export const commands: readonly Command[] = [
-  // `start`, `config`: the start of the server and its settings.
+  startCommand,
+  configShowCommand,
+  configCheckCommand,
+  configSchemaCommand,
   statusCommand,
   doctorCommand,
   ...lockCommands,

@@ -6,7 +6,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const root = fileURLToPath(new URL('../../', import.meta.url))
+export const root = fileURLToPath(new URL('../../', import.meta.url))
 const sources = path.join(root, 'src')
 const folder = path.join(root, 'build')
 
@@ -36,7 +36,7 @@ const OUTSIDE = [
   'pg-native',
 ]
 
-/** For packages that are CommonJS, and for `import.meta.url` of the sources. */
+/** For packages that are CommonJS, and for `import.meta.url` of the sources: every output stands in a folder of the root. */
 const banner = `import { createRequire as requireFrom } from 'node:module'
 const require = requireFrom(import.meta.url)
 const __filename = require('node:url').fileURLToPath(import.meta.url)
@@ -90,7 +90,7 @@ const placesOfSources = {
  * all of it at the first error: the whole one takes a second.
  * @param {string} text @returns {Promise<string>}
  */
-async function narrowMap(text) {
+export async function narrowMap(text) {
   const { decode, encode } = await import('@jridgewell/sourcemap-codec')
   const map = JSON.parse(text)
   const isOurs = map.sources.map((/** @type {string} */ source) => !source.includes('node_modules/') && source.startsWith('../'))
@@ -99,6 +99,35 @@ async function narrowMap(text) {
   const withoutNames = lines.map((segments) => segments.map(([column, source = 0, line = 0, place = 0]) => [column, source, line, place]))
   const sourcesOfMap = map.sources.map((/** @type {string} */ source, /** @type {number} */ index) => (isOurs[index] ? source : ''))
   return JSON.stringify({ ...map, sources: sourcesOfMap, names: [], mappings: encode(withoutNames) })
+}
+
+/** The text of the program: its parts, each loaded when it is run. A worker of the server is started with this file itself. */
+function programText() {
+  const hasCommand = existsSync(path.join(sources, 'cli/main.ts'))
+  return [
+    "import cluster from 'node:cluster'",
+    "export const server = () => import('./main.ts')",
+    hasCommand ? "export const command = () => import('./cli/main.ts')" : '',
+    'if (cluster.isWorker) await server()',
+  ].join('\n')
+}
+
+/** Settings of the bundler that the bundle of a checkout and the package have alike. */
+export const bundling = {
+  absWorkingDir: root,
+  bundle: true,
+  external: OUTSIDE,
+  // pg asks whether it runs on another platform, and on Node 20 the answer costs the start of the client of `fetch`.
+  define: { navigator: '{"userAgent":"Node.js"}' },
+  platform: /** @type {const} */ ('node'),
+  format: /** @type {const} */ ('esm'),
+  target: 'node20',
+  sourcemap: /** @type {const} */ ('linked'),
+  sourcesContent: false,
+  write: /** @type {const} */ (false),
+  logLevel: /** @type {const} */ ('silent'),
+  banner: { js: banner },
+  plugins: [placesOfSources],
 }
 
 /**
@@ -110,24 +139,8 @@ export async function makeBundle() {
   const file = bundleFile()
   if (existsSync(file)) return file
   const { build } = await import('esbuild')
-  const { outputFiles } = await build({
-    absWorkingDir: root,
-    entryPoints: ['src/main.ts'],
-    bundle: true,
-    external: OUTSIDE,
-    // pg asks whether it runs on another platform, and on Node 20 the answer costs the start of the client of `fetch`.
-    define: { navigator: '{"userAgent":"Node.js"}' },
-    platform: 'node',
-    format: 'esm',
-    target: 'node20',
-    sourcemap: 'linked',
-    sourcesContent: false,
-    outfile: file,
-    write: false,
-    logLevel: 'silent',
-    banner: { js: banner },
-    plugins: [placesOfSources],
-  })
+  const program = { contents: programText(), resolveDir: sources, sourcefile: 'program.js' }
+  const { outputFiles } = await build({ ...bundling, stdin: program, outfile: file })
   // Whatever the umask is, only the owner may change what the next start runs.
   await mkdir(folder, { recursive: true, mode: 0o755 })
   // The map first: the bundle names it. Flushed, or a power failure could leave an empty file under a name that is trusted.

@@ -28,11 +28,15 @@ const filesBelow = (from) =>
       return /\.(?:tsx?|css)$/.test(entry.name) && !/\.test\.tsx?$/.test(entry.name) ? [file] : []
     })
 
-/** @returns {string} where the console of exactly these sources stands, or will stand */
+/** The console of an installed package, which has no sources. */
+const packed = path.join(root, 'dist/console')
+
+/** @returns {string} where the console of exactly these sources stands, or will stand; in a package, where it is */
 export function consoleFolder() {
+  if (!existsSync(sources)) return packed
   const hash = createHash('sha256')
   const present = settings.map((name) => path.join(root, name)).filter((file) => existsSync(file))
-  const files = existsSync(sources) ? filesBelow(sources) : []
+  const files = filesBelow(sources)
   for (const file of [...present, fileURLToPath(import.meta.url), ...files]) {
     const content = readFileSync(file)
     hash.update(`${path.relative(root, file)}\0${content.length}\0`).update(content)
@@ -77,6 +81,26 @@ function pageOf(names) {
 const icon =
   '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24"><path fill="none" stroke="#3b7de0" stroke-width="2.4" stroke-linecap="round" d="M7 8v8a5 5 0 0 0 10 0V6.5a3.25 3.25 0 0 0-6.5 0V15.5a1.5 1.5 0 0 0 3 0V8"/></svg>\n'
 
+/** Settings of the bundler for the console. */
+export const consoleBundling = {
+  absWorkingDir: root,
+  entryPoints: { main: 'src/console/main.tsx', firstPaint: 'src/console/firstPaint.ts' },
+  bundle: true,
+  splitting: true,
+  format: /** @type {const} */ ('esm'),
+  platform: /** @type {const} */ ('browser'),
+  target: ['chrome123', 'firefox120', 'safari17.5'],
+  jsx: /** @type {const} */ ('automatic'),
+  define: { 'process.env.NODE_ENV': '"production"' },
+  minify: true,
+  legalComments: /** @type {const} */ ('linked'),
+  entryNames: '[name]-[hash]',
+  chunkNames: '[name]-[hash]',
+  outdir: 'out',
+  write: /** @type {const} */ (false),
+  logLevel: /** @type {const} */ ('silent'),
+}
+
 /**
  * Makes the console unless it stands there. The folder gets its name when it is complete.
  * @returns {Promise<string>} its folder
@@ -86,24 +110,7 @@ export async function makeConsole() {
   const target = consoleFolder()
   if (existsSync(target)) return target
   const { build } = await import('esbuild')
-  const { outputFiles } = await build({
-    absWorkingDir: root,
-    entryPoints: { main: 'src/console/main.tsx', firstPaint: 'src/console/firstPaint.ts' },
-    bundle: true,
-    splitting: true,
-    format: 'esm',
-    platform: 'browser',
-    target: ['chrome123', 'firefox120', 'safari17.5'],
-    jsx: 'automatic',
-    define: { 'process.env.NODE_ENV': '"production"' },
-    minify: true,
-    legalComments: 'linked',
-    entryNames: '[name]-[hash]',
-    chunkNames: '[name]-[hash]',
-    outdir: 'out',
-    write: false,
-    logLevel: 'silent',
-  })
+  const { outputFiles } = await build(consoleBundling)
   await mkdir(folder, { recursive: true, mode: 0o755 })
   const partial = await mkdtemp(path.join(folder, 'console.'))
   await chmod(partial, 0o755)

@@ -102,7 +102,7 @@ test('A stack names the source and its line, and the source map has nothing of p
   )
   expect(start()).toContain(path.join(root, 'src/main.ts:4'))
   const map = JSON.parse(readFileSync(path.join(root, 'build', `${bundles()[0]}.map`), 'utf8')) as { readonly sources: readonly string[] }
-  expect(map.sources.filter((source) => source !== '')).toEqual(['../src/main.ts'])
+  expect(map.sources.filter((source) => source !== '').toSorted()).toEqual(['../src/main.ts', '../src/program.js'])
 })
 
 test.skipIf(process.platform !== 'linux')(

@@ -54,6 +54,9 @@ const irrelevantActions: ReadonlySet<string> = new Set([
 const mayQueueRun = (row: ActivityRow): boolean =>
   row.action === 'issue.checked_out' ? row.actorType === 'user' : !irrelevantActions.has(row.action)
 
+/** Whether a commit may have queued a run, or made one claimable. */
+export const mayQueueRuns = (rows: readonly ActivityRow[]): boolean => rows.some(mayQueueRun)
+
 /** The next candidates, at most one of each agent: two claims for one agent at once would wait for the same row. */
 function nextCandidates(batch: readonly Candidate[], limit: number): { readonly chosen: Candidate[]; readonly rest: Candidate[] } {
   const chosen: Candidate[] = []
@@ -152,7 +155,7 @@ export function createDispatcher(deps: DispatchDeps): Dispatcher {
   return {
     notify,
     onCommit(rows) {
-      if (rows.some(mayQueueRun)) notify()
+      if (mayQueueRuns(rows)) notify()
     },
     async stop() {
       isStopped = true

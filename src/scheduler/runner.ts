@@ -4,12 +4,13 @@ import type { Adapters, Chunk, Worktrees } from '../adapters/index.ts'
 import { tickWorkspaces } from '../control/workspaces/index.ts'
 import { createIsolationSweep } from './agentIsolation.ts'
 import { createLocalRuns } from './localRuns.ts'
+import type { Peers } from '../platform/kernel/peers.ts'
 import type { Store } from '../platform/db/types.ts'
 import type { Log } from '../platform/kernel/log.ts'
 import { withTimeout } from '../platform/kernel/timeout.ts'
 import { createLogWriter } from '../engine/runs/index.ts'
 import type { ServerIdentity } from '../engine/runs/index.ts'
-import { createDispatcher } from './dispatcher.ts'
+import { createDispatcher, mayQueueRuns } from './dispatcher.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import { serverIdentity } from './serverIdentity.ts'
 import type { PeriodicTask } from './periodicTasks.ts'
@@ -24,6 +25,8 @@ const ISOLATION_SWEEP_INTERVAL_MS = 10_000
 const WORKSPACES_INTERVAL_MS = 20_000
 /** How often this host says that it uses the folder of worktrees. Others take it for gone after two minutes. */
 const WORKTREE_HOST_INTERVAL_MS = 20_000
+/** The topic of hints that a run was queued for which this worker has no place. */
+const QUEUED = 'run queued'
 /** How soon the processes of a crashed server of this host are killed. */
 const ORPHAN_REAP_INTERVAL_MS = 10_000
 /** Finds runs that other servers have queued. A server learns of its own commits at once, so an idle server polls rarely. */
@@ -53,6 +56,8 @@ export interface RunnerDeps {
   readonly apiUrl: string
   readonly observer: RunObserver
   readonly log: Log
+  /** The other workers; null, or left out, for a server that is one process. */
+  readonly peers?: Peers | null
   /** The interval of lease renewals, in milliseconds; ten seconds unless a test needs a shorter one. */
   readonly renewIntervalMs?: number
 }
@@ -79,7 +84,10 @@ export function createRunner(deps: RunnerDeps): Runner {
   const unsubscribe = store.onCommit((rows) => {
     supervisor.onCommit(rows)
     dispatcher.onCommit(rows)
+    // Another worker may have a place for it, and would find it with its next poll.
+    if (supervisor.freeSlots() === 0 && mayQueueRuns(rows)) deps.peers?.hint(QUEUED)
   })
+  deps.peers?.onNotice(QUEUED, () => dispatcher.notify())
   const stop = async (): Promise<void> => {
     // The database may be away. Then a longer wait changes nothing: leases end the runs whose end could not be written.
     await withTimeout(supervisor.stop(dispatcher.stop()), STOP_TIMEOUT_MS, () => {})
@@ -88,7 +96,7 @@ export function createRunner(deps: RunnerDeps): Runner {
   let stopping: Promise<void> | undefined
   return {
     serverId: server.id,
-    localRuns: createLocalRuns(supervisor),
+    localRuns: createLocalRuns(supervisor, deps.peers),
     periodicTasks: [
       { name: 'dispatch', intervalMs: DISPATCH_INTERVAL_MS, run: async () => dispatcher.notify() },
       { name: 'supervise', intervalMs: Math.min(SUPERVISOR_TICK_INTERVAL_MS, renewIntervalMs), run: () => supervisor.tick() },

@@ -37,12 +37,14 @@ import type { Traffic, TrafficLimits } from '../http/traffic.ts'
 import type { DeploymentFacts, ServerFacts } from '../observe/instance/health.ts'
 import type { Actor, BoardActor } from '../platform/kernel/actor.ts'
 import type { Log } from '../platform/kernel/log.ts'
+import type { Peers } from '../platform/kernel/peers.ts'
 import { LIVE_PATH, livePage, READY_PATH, readyPage } from '../observe/instance/probes.ts'
 import { PUBLIC_KEYS_PATH, publicKeysPage } from '../observe/instance/publicKeys.ts'
 import { securityTextPage } from '../observe/instance/securityText.ts'
 import { SIGN_IN_PATH, SIGN_OUT_PATH, signInPage, signOutPage } from '../observe/instance/signIn.ts'
 import { mountConsole } from '../observe/consolePages/index.ts'
 import { consoleFolder } from '../launch/consoleBuild.js'
+import { configSchema } from './configSchema.ts'
 import { logRequest } from './requestLog.ts'
 import { followRequest, headerOf } from './requestSpan.ts'
 import { beginRequestSpan } from '../platform/kernel/trace.ts'
@@ -98,6 +100,8 @@ export interface AppDeps {
   readonly degradedCauses?: ServerFacts['causes']
   /** Limits of connections and of unread answers that differ from the defaults. */
   readonly trafficLimits?: TrafficLimits
+  /** The other workers of this server; none unless given. */
+  readonly peers?: Peers | null
   /** Whether this server has been asked to stop; never unless given. */
   readonly isDraining?: () => boolean
   /** Folders of this host from which the board may import skills; none unless given. */
@@ -126,10 +130,17 @@ function mountPages(app: Express, { board, log, tokens, securityContact = null }
 
 const DOCUMENT_PATH = '/api/openapi.json'
 
+/** The schema of the configuration file, without a value of this server. */
+const SCHEMA_PATH = '/api/config.schema.json'
+
 function mountDocs(app: Express, routes: readonly Route[], version: string): void {
   app.get(
     DOCUMENT_PATH,
     fixedJson(() => apiDocument(routes, version)),
+  )
+  app.get(
+    SCHEMA_PATH,
+    fixedJson(() => Promise.resolve(JSON.stringify(configSchema()))),
   )
   app.use(
     '/api/docs',
@@ -191,6 +202,7 @@ export function buildApp(deps: AppDeps): App {
     openStreams: deps.feed.connectionLimits.openCount,
     unsentHeads: () => deps.heads.unsentCopies(),
     traffic,
+    peers: deps.peers ?? null,
   })
   const guard = originGuard(deps)
   app.use(traceRequests(deps, metrics, guard))

@@ -12,7 +12,6 @@ import { MAX_CONNECTIONS, MAX_UNREAD_BYTES } from '../http/traffic.ts'
 import type { TrafficLimits } from '../http/traffic.ts'
 // Not through the index, which would load every adapter before the configuration is read.
 import { isAllowEntry } from '../adapters/addresses.ts'
-import { weakSecretProblem } from '../platform/home/secretStrength.ts'
 import { bindPresets, deploymentExposures, deploymentModes, deploymentProblems, hostOf, isSubnet } from './deployment.ts'
 import type { Deployment } from './deployment.ts'
 import { readPrices } from './pricesFile.ts'
@@ -24,18 +23,40 @@ import type { BackupSettings } from './backupSettings.ts'
 import { masterKeysText } from './masterKeyAccess.ts'
 import { resolveSecretFiles, secretFileVariables } from './secretVariables.ts'
 import { oidcOf, oidcProblems, oidcVariables } from './oidcSettings.ts'
-import { integerBetween, MEGABYTE, postgresUrl, quotaVariables } from './settingKinds.ts'
 import { traceSettings, traceVariables } from './traceSettings.ts'
 import type { TraceSettings } from '../observe/traces/settings.ts'
 import { unknownVariables } from './unknownVariables.ts'
 import { isolationModes } from '../adapters/isolation/isolation.ts'
 import type { AllowedPath, IsolationMode } from '../adapters/isolation/isolation.ts'
 import { allowedPaths, skillFolders, worktreeFolder, worktreeFolderProblems } from './pathSettings.ts'
+import { layerSettings, mayBeEmpty, NO_CONFIG_FILE } from './configFile.ts'
+import type { ConfigFile } from './configFile.ts'
+import {
+  boardToken,
+  commaSeparated,
+  flag,
+  inFile,
+  integerBetween,
+  isOrigin,
+  listShape,
+  MAX_DAYS,
+  MAX_RUNS,
+  MEGABYTE,
+  METRICS_TOKEN_MIN_LENGTH,
+  postgresUrl,
+  quotaVariables,
+  SECRET_MIN_LENGTH,
+  secretList,
+  secretOf,
+  webUrl,
+} from './settingKinds.ts'
 
-/** The settings from the environment, typed and frozen. */
+/** The settings from the environment and the file of the home, typed and frozen. */
 export interface Config extends RunTokenSettings {
   readonly port: number
   readonly host: string
+  /** Processes that serve on the port; with more than one, a process more that owns the embedded Postgres and starts them. */
+  readonly workers: number
   /** Null runs the embedded Postgres. */
   readonly databaseUrl: string | null
   /** The login that owns the tables, for migrations; null migrates with `databaseUrl`. */
@@ -96,58 +117,12 @@ export interface Config extends RunTokenSettings {
 /** With fewer, a company's agents, event streams and people would not fit. */
 export const MIN_CONNECTIONS = 100
 
-/** HS256 requires 32 bytes. */
-const SECRET_MIN_LENGTH = 32
-/** Long enough that it cannot be guessed over a network. */
-const METRICS_TOKEN_MIN_LENGTH = 16
-/** A century, which is practically without limit. */
-const MAX_DAYS = 36_500
-/** Each run is a process of its own. */
-const MAX_RUNS = 1000
+const DEFAULT_HOME = path.join(homedir(), '.paperclip-server')
+/** More than a machine has processors for; each worker has a pool of connections. */
+const MAX_WORKERS = 64
 
-/** A secret of at least so many characters that cannot be guessed. */
-const secretOf = (minLength: number) =>
-  z.string().superRefine((text, context) => {
-    const message = text.length < minLength ? `must have at least ${minLength} characters` : weakSecretProblem(text, minLength)
-    if (message !== null) context.addIssue({ code: 'custom', message })
-  })
-
-const webUrl = z
-  .string()
-  .refine((text) => URL.canParse(text) && ['http:', 'https:'].includes(new URL(text).protocol), 'must be an http(s):// URL')
-
-/** Whether a text is the origin of a web page, as browsers send it. */
-const isOrigin = (text: string): boolean => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol) && new URL(text).origin === text
-
-/** A list that is separated by commas. */
-const commaSeparated = z.string().transform((text) =>
-  text
-    .split(',')
-    .map((item) => item.trim().toLowerCase())
-    .filter((item) => item !== ''),
-)
-
-/** A setting that is on or off. */
-const flag = z
-  .enum(['true', 'false', '1', '0'])
-  .default('false')
-  .transform((text) => text === 'true' || text === '1')
-
-/** Secrets that are separated by commas, the present one first. */
-const secretList = z
-  .string()
-  .transform((text) =>
-    text
-      .split(',')
-      .map((secret) => secret.trim())
-      .filter((secret) => secret !== ''),
-  )
-  .pipe(z.tuple([secretOf(SECRET_MIN_LENGTH)], secretOf(SECRET_MIN_LENGTH)))
-
-/** The token of the board makes its bearer an administrator, and it is sent in a header. */
-const boardToken = secretOf(SECRET_MIN_LENGTH).regex(/^[\x21-\x7e]*$/, 'must have visible ASCII characters only')
-
-const environment = z.object({
+/** Every setting, as the environment has it. */
+export const environment = z.object({
   PORT: integerBetween(0, 65_535, 3100),
   HOST: z.string().min(1).optional(),
   PAPERCLIP_BIND: z.enum(bindPresets).optional(),
@@ -161,7 +136,7 @@ const environment = z.object({
   ...traceVariables,
   DATABASE_URL: postgresUrl.optional(),
   DATABASE_OWNER_URL: postgresUrl.optional(),
-  PAPERCLIP_HOME: z.string().min(1).default(path.join(homedir(), '.paperclip-server')),
+  PAPERCLIP_HOME: z.string().min(1).default(DEFAULT_HOME),
   PAPERCLIP_AGENT_JWT_SECRET: secretOf(SECRET_MIN_LENGTH).optional(),
   PAPERCLIP_AGENT_JWT_SECRET_PREVIOUS: secretOf(SECRET_MIN_LENGTH).optional(),
   PAPERCLIP_AGENT_JWT_ALG: z.enum(tokenAlgorithms).default('HS256'),
@@ -179,7 +154,7 @@ const environment = z.object({
     .optional(),
   PAPERCLIP_BOARD: z.enum(['auto', 'implicit', 'token']).default('auto'),
   PAPERCLIP_BOARD_TOKEN: boardToken.optional(),
-  PAPERCLIP_ALLOWED_HOSTNAMES: z.string().default(''),
+  PAPERCLIP_ALLOWED_HOSTNAMES: inFile(listShape, z.string()).default(''),
   PAPERCLIP_ADAPTERS: commaSeparated.pipe(z.array(z.enum(adapterTypes, `must be of ${adapterTypes.join(' ')}`))).optional(),
   PAPERCLIP_ADAPTER_ADDRESSES: commaSeparated
     .pipe(z.array(z.string().refine(isAllowEntry, 'must be addresses, subnets or host names')))
@@ -191,6 +166,7 @@ const environment = z.object({
   PAPERCLIP_KEEP_WAKE_DAYS: integerBetween(0, MAX_DAYS, 30),
   PAPERCLIP_KEEP_RUN_DAYS: integerBetween(0, MAX_DAYS, 90),
   PAPERCLIP_MAX_RUNS: integerBetween(1, MAX_RUNS, 16),
+  PAPERCLIP_WORKERS: integerBetween(1, MAX_WORKERS, 1),
   ...quotaVariables('AGENT', defaultQuotas.agent),
   ...quotaVariables('COMPANY', defaultQuotas.company),
   PAPERCLIP_MAX_CONNECTIONS: integerBetween(MIN_CONNECTIONS, 100_000, MAX_CONNECTIONS),
@@ -259,9 +235,6 @@ const retentionOf = (values: z.output<typeof environment>): Config['retention'] 
 /** The configuration, or every problem in it. Problems do not repeat values, because a value may be a secret. */
 export type ConfigResult = { readonly config: Config } | { readonly problems: readonly string[] }
 
-/** The one variable whose empty value has a meaning: no adapter at all. */
-const mayBeEmpty = (name: string): boolean => name === 'PAPERCLIP_ADAPTERS'
-
 /** The problems of names, of values, and of variables that need each other. */
 function problemsOf(present: Readonly<Record<string, string | undefined>>, issues: readonly z.core.$ZodIssue[]): string[] {
   const problems = unknownVariables(present, variableNames)
@@ -271,12 +244,28 @@ function problemsOf(present: Readonly<Record<string, string | undefined>>, issue
   return problems
 }
 
+/** The home in which this server keeps its files, before anything else of the configuration is known. */
+export function homeOf(env: Readonly<Record<string, string | undefined>>): string {
+  const given = env['PAPERCLIP_HOME']
+  return path.resolve(given === undefined || given === '' ? DEFAULT_HOME : given)
+}
+
 /**
- * Reads the configuration from environment variables, and secrets from the files that `NAME_FILE` variables name; an empty
- * variable counts as unset.
+ * Reads the configuration from environment variables and from the file of the home, which they precede, and secrets from the files that
+ * `NAME_FILE` settings name; an empty variable counts as unset.
+ * @param file what `readConfigFile` found in the home
  * @returns the frozen config, or one line per problem
  */
-export function readConfig(env: Readonly<Record<string, string | undefined>>): ConfigResult {
+export function readConfig(env: Readonly<Record<string, string | undefined>>, file: ConfigFile = NO_CONFIG_FILE): ConfigResult {
+  const { values: layered, fromFile } = layerSettings(env, file)
+  const result = readSettings(layered)
+  if ('config' in result && file.problems.length === 0) return result
+  const problems = 'problems' in result ? result.problems : []
+  const located = problems.map((problem) => (fromFile.has(problem.split(':', 1)[0] ?? '') ? `${file.path}: ${problem}` : problem))
+  return { problems: [...file.problems, ...located] }
+}
+
+function readSettings(env: Readonly<Record<string, string | undefined>>): ConfigResult {
   const secrets = resolveSecretFiles(env)
   const present = Object.fromEntries(
     Object.entries(secrets.values).filter(([name, value]) => value !== undefined && (value !== '' || mayBeEmpty(name))),
@@ -297,6 +286,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     config: Object.freeze({
       port: values.PORT,
       host: listen.host,
+      workers: values.PAPERCLIP_WORKERS,
       databaseUrl: values.DATABASE_URL ?? null,
       databaseOwnerUrl: values.DATABASE_OWNER_URL ?? null,
       home: path.resolve(values.PAPERCLIP_HOME),

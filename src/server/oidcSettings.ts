@@ -1,6 +1,7 @@
 // The sign-in at an OpenID provider: its variables, and which of them need each other. Pure: settings in, decision out.
 
 import { z } from 'zod'
+import { commaSeparated } from './settingKinds.ts'
 import type { OidcSettings } from '../org/people/index.ts'
 import type { Deployment } from './deployment.ts'
 
@@ -17,15 +18,7 @@ function isIssuer(text: string): boolean {
 const domain = z.string().regex(/^(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z0-9-]*[a-z0-9]$/, 'must be domains such as example.com')
 
 /** A list of nothing would let every domain in, so it is refused. */
-const domains = z
-  .string()
-  .transform((text) =>
-    text
-      .split(',')
-      .map((item) => item.trim().toLowerCase())
-      .filter((item) => item !== ''),
-  )
-  .pipe(z.array(domain).min(1, 'must name a domain'))
+const domains = commaSeparated.pipe(z.array(domain).min(1, 'must name a domain'))
 
 /** The variables, for the schema of the environment. */
 export const oidcVariables = {

@@ -2,10 +2,10 @@ import { homedir } from 'node:os'
 import path from 'node:path'
 import { z } from 'zod'
 import type { AllowedPath } from '../adapters/isolation/isolation.ts'
+import { inFile, listShape } from './settingKinds.ts'
 
 /** Paths that agents may use, separated by commas. `:ro` makes one read-only, and `~` is the home of this server's account. */
-export const allowedPaths = z
-  .string()
+export const allowedPaths = inFile(listShape, z.string())
   .transform((text) =>
     text
       .split(',')
@@ -23,8 +23,7 @@ export const allowedPaths = z
   )
 
 /** Folders from which the board may import skills, separated by commas. */
-export const skillFolders = z
-  .string()
+export const skillFolders = inFile(listShape, z.string())
   .transform((text) =>
     text
       .split(',')

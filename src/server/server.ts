@@ -1,5 +1,4 @@
 import type { Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import type { BoardAccess } from '../auth/boardAccess.ts'
 import { createKeyUse, KEY_USE_INTERVAL_MS } from '../auth/keyUse.ts'
 import type { KeyUse } from '../auth/keyUse.ts'
@@ -13,7 +12,7 @@ import { openBackups } from './backups.ts'
 import type { Backups } from './backups.ts'
 import { boardSentence } from './boardSentence.ts'
 import { openBoardAccess, startsCommands } from './boardAccess.ts'
-import { createHeadCopies, createSealer, openHeadFile, openTimeline, SEAL_INTERVAL_MS } from '../observe/audit/index.ts'
+import { createHeadCopies, createSealer, openHeadFile, openTimeline, SEAL_INTERVAL_MS, shareRecordState } from '../observe/audit/index.ts'
 import type { HeadCopies, HeadFile } from '../observe/audit/index.ts'
 import type { Config } from './config.ts'
 import { CHECK_INTERVAL_MS, createConditions } from './conditions.ts'
@@ -24,10 +23,10 @@ import { requireSessions } from '../platform/db/driver/sessions.ts'
 import { FULL_POOLS } from '../platform/db/connectionRoom.ts'
 import type { PoolSizes } from '../platform/db/connectionRoom.ts'
 import type { Store } from '../platform/db/types.ts'
-import { startProblem } from '../platform/kernel/startProblem.ts'
 import { joinSecretRegister, REGISTER_INTERVAL_MS } from './secretRegister.ts'
 import type { SecretRegister } from './secretRegister.ts'
 import type { LineHold, Log } from '../platform/kernel/log.ts'
+import type { Peers } from '../platform/kernel/peers.ts'
 import { isDatabaseReachable } from '../observe/instance/health.ts'
 import { createOutage } from './outage.ts'
 import type { Outage } from './outage.ts'
@@ -39,7 +38,7 @@ import type { Database } from './openDatabase.ts'
 import { ownSeams } from './seams.ts'
 import type { Seams } from './seams.ts'
 import { drain } from './drain.ts'
-import { listenProblem } from './placeProblems.ts'
+import { openPort } from './openPort.ts'
 import { createRunner } from '../scheduler/runner.ts'
 import type { Runner } from '../scheduler/runner.ts'
 import type { PeriodicTask, PeriodicTasks } from '../scheduler/periodicTasks.ts'
@@ -101,41 +100,9 @@ export interface RunningServer {
   stop(): Promise<void>
 }
 
-async function listen(server: Server, config: Config): Promise<number> {
-  await new Promise<void>((resolve, reject) => {
-    const refuse = (error: Error): void => {
-      const problem = listenProblem(error, config)
-      reject(problem === null ? error : startProblem(problem, error))
-    }
-    server.once('error', refuse)
-    server.listen({ port: config.port, host: config.host }, () => {
-      server.off('error', refuse)
-      resolve()
-    })
-  })
-  return (server.address() as AddressInfo).port
-}
-
-/** Registers the secret, then opens the port. A server that does not get its port leaves the register. */
-async function openPort(server: Server, config: Config, join: () => Promise<SecretRegister>) {
-  const register = await join()
-  try {
-    return { register, url: urlOf(config.host, await listen(server, config)) }
-  } catch (error) {
-    await register.leave().catch(() => {})
-    throw error
-  }
-}
-
 function warnIfNotIsolated({ kind, reason, failures }: Isolation, log: Log): void {
   if (kind === 'none')
     log.warn({ reason, failures }, "AGENTS ARE NOT ISOLATED: they share the server's account and can read and do all that it can")
-}
-
-/** Returns the URL of the server on this machine. A wildcard host is replaced, because it is not an address. */
-function urlOf(host: string, port: number): string {
-  if (host === '0.0.0.0' || host === '::') return `http://localhost:${port}`
-  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
 }
 
 interface Background {
@@ -183,6 +150,9 @@ const appSettings = ({
   trafficLimits,
 })
 
+/** Workers share a home, and one of them writes its file of audit heads: lines of two would get the same numbers. */
+const runsHere = (task: string, peers: Peers | null): boolean => peers === null || peers.number === 1 || task !== 'seal'
+
 /** Lists the work that the server does without a request. */
 function backgroundTasks(background: Background): PeriodicTask[] {
   const { store, keyUse, heads, runner, retention, conditions, register, people, backups, webhooks, log } = background
@@ -226,6 +196,8 @@ interface ProcessFacts {
   /** Takes what decides when lines of the log are written. */
   readonly setHold?: (hold: LineHold) => void
   readonly seams?: Seams
+  /** The other workers; null for a server that is one process. */
+  readonly peers?: Peers | null
 }
 
 const UNKNOWN_FACTS: Required<ProcessFacts> = {
@@ -235,6 +207,7 @@ const UNKNOWN_FACTS: Required<ProcessFacts> = {
   droppedLogLines: () => 0,
   setHold: () => {},
   seams: ownSeams,
+  peers: null,
 }
 
 /** The parts that end with the server. */
@@ -277,7 +250,7 @@ export async function startServer(
   log: Log,
   facts: ProcessFacts = {},
 ): Promise<RunningServer> {
-  const { pools, isolation, isTerminal, droppedLogLines, setHold, seams } = { ...UNKNOWN_FACTS, ...facts }
+  const { pools, isolation, isTerminal, droppedLogLines, setHold, seams, peers } = { ...UNKNOWN_FACTS, ...facts }
   const outage = createOutage({ probe: () => isDatabaseReachable(store.read), log })
   const database = seams.openDatabase(connection, pools, log, (isUnresponsive) => isUnresponsive && outage.begin())
   const { store } = database
@@ -289,6 +262,7 @@ export async function startServer(
   const tokens = await openRunTokens(config, secret, log)
   const copies = createHeadCopies({ folder: config.witnessFolder, url: config.witnessUrl }, log)
   const heads = openHeadFile(config.home, undefined, copies)
+  if (peers !== null) shareRecordState(heads.state, peers)
   // Before anything is written: a row with a ticket behind the sealed ones is never sealed. A home that cannot be written still serves.
   await openTimeline(store, heads, log).catch((error: unknown) => log.error({ err: error }, 'cannot look for a restored database'))
   await openSecrets(store, config)
@@ -297,7 +271,7 @@ export async function startServer(
   const agentHost = agentHostOf(config, isolation, log)
   // The runner needs the address of the server, so it is made after the server listens; before it no run is live.
   let runner: Runner | undefined
-  const board = await openBoardAccess(config, isolation.kind, () => runner?.localRuns ?? null)
+  const board = await openBoardAccess(config, isolation.kind, () => runner?.localRuns ?? null, peers)
   const conditions = createConditions({ db: store.read, home: config.home, droppedLogLines, auditDoubt: () => heads.state.doubt, log })
   const sessionSecrets = sessionSecretsOf(config)
   const people = await peopleOf(config, sessionSecrets)
@@ -307,7 +281,7 @@ export async function startServer(
   let stopping: Promise<void> | undefined
   const isDraining = (): boolean => stopping !== undefined
   const settings = { ...appSettings(config), isTerminal, validateResponses: false, monotonicMs: seams.monotonicMs }
-  const app = buildApp({ ...parts, ...settings, isDraining })
+  const app = buildApp({ ...parts, ...settings, isDraining, peers })
   const server = seams.createHttpServer(app.handle, app.onUpgrade, app.connections)
   const identity = { issuer: config.jwtIssuer, audience: config.jwtAudience, runKeyIds: () => tokens.readKeyIds() }
   const { url, register } = await openPort(server, config, () =>
@@ -315,11 +289,12 @@ export async function startServer(
   )
   // Without file descriptors a connection cannot be accepted. The next one may be.
   server.on('error', (error) => log.error({ err: error }, 'cannot accept connections'))
-  const started = createRunner({ store, tokens, ...agentHost, maxRuns: config.maxRuns, apiUrl: config.apiUrl ?? url, observer: feed, log })
+  const started = createRunner({ store, tokens, ...agentHost, maxRuns: config.maxRuns, apiUrl: config.apiUrl ?? url, observer: feed, peers, log })
   runner = started
   const webhooks = startWebhookDelivery({ store, feed, outbound: agentHost.adapters.outbound, log }, { lookIntervalMs: null })
+  const tasks = backgroundTasks({ ...open, runner: started, retention: config.retention, conditions, register, people, webhooks })
   const loop = seams.startPeriodicTasks(
-    backgroundTasks({ ...open, runner: started, retention: config.retention, conditions, register, people, webhooks }),
+    tasks.filter(({ name }) => runsHere(name, peers)),
     log,
   )
 

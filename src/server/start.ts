@@ -1,12 +1,15 @@
 import { banner } from './banner.ts'
 import { readCommandLine } from './commandLine.ts'
-import { readConfig, variableNames, version } from './config.ts'
+import { variableNames, version } from './config.ts'
 import type { Config } from './config.ts'
+import { readHomeConfig } from './configSources.ts'
 import { fitConnections, openFilesLimit } from './openFiles.ts'
 import { placeProblems } from './placeProblems.ts'
 import { setPrices } from '../engine/costs/prices.ts'
+import { collectTraces, exitWith, openLog } from './processParts.ts'
 import { reload } from './reload.ts'
 import { reservedAccounts } from './reservedAccounts.ts'
+import { serveAlone, serveByWorkers } from './serve.ts'
 import { forgetSecrets } from './secretVariables.ts'
 import { connectProblem } from '../platform/db/connectProblem.ts'
 import { exposureOf } from '../platform/db/driver/tls.ts'
@@ -15,10 +18,9 @@ import { announceRunning } from '../platform/home/runningServer.ts'
 import { startEmbedded } from '../platform/embedded/index.ts'
 import { probeIsolation } from '../adapters/isolation/index.ts'
 import type { Isolation } from '../adapters/isolation/index.ts'
-import type { RunningServer } from './server.ts'
+import type { ReadyFacts } from './workers/messages.ts'
 import { closeInheritedDescriptors } from '../platform/kernel/inheritedDescriptors.ts'
-import { openProcessLog } from '../platform/kernel/log.ts'
-import type { Log, ProcessLog } from '../platform/kernel/log.ts'
+import type { Log } from '../platform/kernel/log.ts'
 import { isStartProblem } from '../platform/kernel/startProblem.ts'
 import { nodeProblem } from '../platform/kernel/versions.ts'
 import type { ProcessLifecycle } from './processLifecycle.ts'
@@ -30,12 +32,17 @@ const PLAIN_TEXT = 'the connection to the database is not encrypted, and it leav
 const UNVERIFIED =
   'the certificate of the database is not verified, so another party could take its place: use sslmode=verify-full, with sslrootcert where your authority is not a public one'
 
+/** The full pools of a process and what it needs beside them (platform/db/connectionRoom.ts, which loads the driver). */
+const CONNECTIONS_OF_A_PROCESS = 17
+/** `psql`, a backup, a command that opens the database, and those that Postgres keeps for superusers. */
+const OF_OPERATORS = 15
+
 const FEW_CONNECTIONS = 'the database allows fewer connections than this server would use: its pools are smaller'
 const UNCLAIMED = 'this instance has no administrator: the first person who signs in and opens the URL within a day becomes it'
 const FEW_FILES = 'ulimit -n allows fewer open files than this server would use: it takes fewer connections'
 
-/** Answers `--help` and `--version`, and ends the process. */
-function answerCommandLine(): void {
+/** Answers `--help` and `--version` of `npm start`, and ends the process. */
+export function answerCommandLine(): void {
   const asked = readCommandLine(process.argv.slice(2), version, variableNames)
   if (asked.kind === 'refuse') exitWith([asked.problem])
   if (asked.kind === 'start') return
@@ -44,28 +51,13 @@ function answerCommandLine(): void {
 }
 
 async function configOrExit(): Promise<Config> {
-  answerCommandLine()
   const problem = nodeProblem(process.versions.node)
   if (problem !== null) exitWith([problem])
-  const result = readConfig(process.env)
+  const result = readHomeConfig(process.env)
   forgetSecrets(process.env)
   if ('problems' in result) return exitWith(result.problems)
   const problems = await placeProblems(result.config)
   return problems.length === 0 ? result.config : exitWith(problems)
-}
-
-/** Opens the log. A file that cannot be opened ends the process: later no line could say so. */
-function openLog({ logLevel, logFile }: Config, pretty: boolean): ProcessLog {
-  try {
-    return openProcessLog({ level: logLevel, pretty, file: logFile })
-  } catch (error) {
-    return exitWith([`PAPERCLIP_LOG_FILE: the file cannot be opened (${(error as NodeJS.ErrnoException).code ?? 'unknown error'})`])
-  }
-}
-
-function exitWith(problems: readonly string[]): never {
-  process.stderr.write(`paperclip-server cannot start:\n${problems.map((problem) => `  ${problem}\n`).join('')}`)
-  process.exit(1)
 }
 
 /** The configuration with as many connections as the open files of this process allow. */
@@ -83,6 +75,9 @@ function warnOfExposure(variable: string, url: string, log: Log): void {
   if (exposure !== 'none') log.warn({ variable }, exposure === 'plain' ? PLAIN_TEXT : UNVERIFIED)
 }
 
+/** Connections of the embedded Postgres: those of all workers, and a few for an operator. */
+const roomFor = (workers: number): number => CONNECTIONS_OF_A_PROCESS * workers + OF_OPERATORS
+
 async function startDatabase(config: Config, lifecycle: ProcessLifecycle, log: Log): Promise<DatabaseLogins> {
   const { home, databaseUrl, databaseOwnerUrl, backups } = config
   if (databaseUrl !== null) {
@@ -92,23 +87,20 @@ async function startDatabase(config: Config, lifecycle: ProcessLifecycle, log: L
     return { application: { connectionString: databaseUrl }, owner }
   }
   const embedded = await lifecycle.startResource(
-    () => startEmbedded({ home, durable: true, walArchive: backups.walArchive, log: (message, facts) => log.info(facts, message) }),
+    () =>
+      startEmbedded({
+        home,
+        durable: true,
+        walArchive: backups.walArchive,
+        maxConnections: roomFor(config.workers),
+        log: (message, facts) => log.info(facts, message),
+      }),
     (started) => started.stop(),
   )
   return { application: embedded.connection, owner: embedded.ownerConnection }
 }
 
-/** Collects traces where they are wanted, from before the database on. Their last spans are sent when all else has ended. */
-async function collectTraces({ traces }: Config, lifecycle: ProcessLifecycle, log: Log): Promise<void> {
-  if (traces === null) return
-  const { openTraces } = await import('../observe/traces/index.ts')
-  await lifecycle.startResource(
-    () => openTraces(traces, { version, log }),
-    async (opened) => await opened?.stop(),
-  )
-}
-
-interface Announcement extends Pick<RunningServer, 'url' | 'board' | 'claimPath'> {
+interface Announcement extends ReadyFacts {
   readonly isolation: Isolation
   readonly config: Config
   readonly log: Log
@@ -117,19 +109,20 @@ interface Announcement extends Pick<RunningServer, 'url' | 'board' | 'claimPath'
   readonly isShown: boolean
 }
 
+const workersOf = ({ workers }: Config): object => (workers === 1 ? {} : { workers })
+
 /** Shows the banner on a terminal, with a link to sign in where the board needs one; elsewhere writes a line to the log. */
-function announce({ url, board, claimPath, isolation, config, log, isTerminal, isShown }: Announcement): void {
+function announce({ url, board, signInPath, claimPath, isolation, config, log, isTerminal, isShown }: Announcement): void {
   const claimUrl = claimPath === null ? null : (config.deployment.publicUrl ?? url) + claimPath
   const database = config.databaseUrl === null ? 'embedded Postgres' : 'DATABASE_URL'
   if (isTerminal) {
-    const link = board.needsSignIn ? board.createSignInPath() : null
-    const facts = { url, database, home: config.home, version, isolation, boardSentence: board.sentence, signInPath: link, claimUrl }
+    const facts = { url, database, home: config.home, version, isolation, boardSentence: board.sentence, signInPath, claimUrl }
     process.stdout.write(banner(facts))
   }
   if (isShown) return
   if (claimUrl !== null) log.warn({ claimUrl }, UNCLAIMED)
   log.info(
-    { url, database, version, agentIsolation: isolation.kind, isolationReason: isolation.reason, board: board.sentence },
+    { url, database, version, agentIsolation: isolation.kind, isolationReason: isolation.reason, board: board.sentence, ...workersOf(config) },
     'listening',
   )
 }
@@ -145,15 +138,17 @@ export async function start(lifecycle: ProcessLifecycle): Promise<void> {
   const isTerminal = process.stdout.isTTY === true
   // Whether a person reads the log where it goes.
   const isShown = isTerminal && asked.logFile === null
-  const { log, flush, droppedCount, setHold, reopen } = openLog(asked, isShown)
+  const processLog = openLog(asked, isShown)
+  const { log, flush, reopen } = processLog
   lifecycle.setLog(log, flush)
-  lifecycle.setReload(() => reload({ pricesFile: asked.pricesFile, reopenLog: reopen }, log))
+  const readAgain = (): void => reload({ pricesFile: asked.pricesFile, reopenLog: reopen }, log)
+  lifecycle.setReload(readAgain)
   try {
     const config = withFittingConnections(asked, log)
     setPrices(config.prices)
-    await collectTraces(config, lifecycle, log)
+    if (config.workers === 1) await collectTraces(config, lifecycle, log)
     // Loading the program takes as long as starting Postgres, so both are done at the same time.
-    const modules = Promise.all([import('../platform/db/migrate.ts'), import('../platform/db/connectionRoom.ts'), import('./server.ts')])
+    const modules = Promise.all([import('../platform/db/migrate.ts'), import('../platform/db/connectionRoom.ts'), config.workers === 1 && import('./server.ts')])
     modules.catch(() => {})
     const { isolation: mode, user } = config.agents
     const isolating = reservedAccounts(config).then((reserved) => probeIsolation({ mode, user, home: config.home, reserved }))
@@ -161,21 +156,19 @@ export async function start(lifecycle: ProcessLifecycle): Promise<void> {
     // An operator who asks for what cannot be had learns it before a database is made.
     if (mode !== 'auto' || user !== null) await isolating
     const logins = await startDatabase(config, lifecycle, log)
-    const [{ migrateOnce }, { fitPools, readConnectionRoom }, { startServer }] = await modules
+    const [{ migrateOnce }, { fitPools, readConnectionRoom }] = await modules
     const isolation = await isolating
     const power = await lifecycle.startResource((signal) => migrateOnce(logins, signal))
     if (power.canRewriteRecord) log.warn({ role: power.role }, OWNER_AT_WORK)
-    const { sizes: pools, limitedBy } = fitPools(await readConnectionRoom(logins.application))
+    const { sizes: pools, limitedBy } = fitPools(await readConnectionRoom(logins.application), config.workers)
     if (limitedBy !== null) log.warn({ ...limitedBy, ...pools }, FEW_CONNECTIONS)
-    const { url, board, claimPath } = await lifecycle.startResource(
-      () => startServer(config, logins.application, log, { isolation, isTerminal: isShown, pools, droppedLogLines: droppedCount, setHold }),
-      (server) => server.stop(),
-    )
+    const serving = { config, isolation, pools, connection: logins.application, isTerminal, isShown, processLog, readAgain }
+    const listening = await (config.workers === 1 ? serveAlone(serving, lifecycle) : serveByWorkers(serving, lifecycle))
     await lifecycle.startResource(
-      async () => await Promise.resolve(announceRunning(config.home, url)),
+      async () => await Promise.resolve(announceRunning(config.home, listening.url)),
       async (announced) => await Promise.resolve(announced.remove()),
     )
-    announce({ url, board, claimPath, isolation, config, log, isTerminal, isShown })
+    announce({ ...listening, isolation, config, log, isTerminal, isShown })
   } catch (error) {
     if (lifecycle.isShuttingDown()) return
     const problem = asked.databaseUrl === null ? error : connectProblem(error, 'DATABASE_URL', asked.databaseUrl)

@@ -49,8 +49,13 @@ export function unknownVariables(env: Readonly<Record<string, string | undefined
   return Object.entries(env)
     .filter(([name, value]) => name.startsWith(PREFIX) && !known.includes(name) && !isForeign(withoutPrefix(name), value ?? '', settings))
     .map(([name]) => {
-      const nearest = nearestName(withoutPrefix(name), settings)
-      const meant = known.find((each) => withoutPrefix(each) === nearest)
-      return `${name}: is no variable of this server${meant === undefined ? '' : `; ${meant} is`}`
+      const meant = nearestSetting(name, known)
+      return `${name}: is no variable of this server${meant === null ? '' : `; ${meant} is`}`
     })
+}
+
+/** The setting that was probably meant by a name that is none; null when no name is near. The prefix does not count. */
+export function nearestSetting(name: string, known: readonly string[]): string | null {
+  const nearest = nearestName(withoutPrefix(name), known.map(withoutPrefix))
+  return known.find((each) => withoutPrefix(each) === nearest) ?? null
 }

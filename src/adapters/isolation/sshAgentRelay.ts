@@ -25,7 +25,8 @@ export async function relaySshAgent(file: string, agentSocket: string, account: 
   server.maxConnections = MAX_CONNECTIONS
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
-    server.listen(file, resolve)
+    // Its own, also in a worker, whose sockets the process that started it would make otherwise.
+    server.listen({ path: file, exclusive: true }, resolve)
   })
   chmodSync(file, 0o600)
   chownSync(file, account.uid, account.gid)

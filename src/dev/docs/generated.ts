@@ -1,5 +1,6 @@
 import { allEvents, allStateMachines } from '../../server/eventCatalogue.ts'
 import { version } from '../../server/config.ts'
+import { configSchema } from '../../server/configSchema.ts'
 import type { Pool } from '../../platform/db/driver/client.ts'
 import { openapi } from '../../http/openapi.ts'
 import { declaredRoutes } from '../testing/declaredRoutes.ts'
@@ -40,6 +41,7 @@ async function renderCatalogue(pool: Pool): Promise<string> {
  */
 export const renderGenerated = async (pool: Pool): Promise<Readonly<Record<string, string>>> => ({
   'openapi.json': `${formatJson(openapi(declaredRoutes(version), version))}\n`,
+  'config.schema.json': `${formatJson(configSchema())}\n`,
   'adapters.md': renderAdapters(),
   'events.md': renderEvents(allEvents),
   'routes.md': renderRoutes(declaredRoutes(version)),

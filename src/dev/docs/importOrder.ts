@@ -136,6 +136,7 @@ export const rooms: readonly Room[] = [
     holds: 'the start from one bundle of the sources, and the build of the console; JavaScript that imports none of them',
   },
   { path: 'server', open: true, holds: 'configuration, start and stop of the process, the list of all routes and events' },
+  { path: 'client', open: true, only: [], holds: 'the typed client of the API in the package, for programs of others' },
   { path: 'cli', open: true, holds: 'the command `paperclip-server`: its declarations, its output, its client of a running server' },
   {
     path: 'testing',

@@ -5,6 +5,7 @@ import { openPool } from '../../platform/db/driver/client.ts'
 import { startEmbedded } from '../../platform/embedded/index.ts'
 import { migrate } from '../../platform/db/migrate.ts'
 import { renderCommands } from './commandPage.ts'
+import { renderConfiguration } from './configurationPage.ts'
 import { renderGenerated } from './generated.ts'
 import { renderLintConfig } from './lintConfig.ts'
 import { withMap } from './map.ts'
@@ -37,6 +38,7 @@ const architecture = new URL('../../../doc/ARCHITECTURE.md', import.meta.url)
 writeFileSync(architecture, withMap(readFileSync(architecture, 'utf8')))
 
 writeFileSync(new URL('../../../doc/COMMANDS.md', import.meta.url), renderCommands())
+writeFileSync(new URL('../../../doc/CONFIGURATION.md', import.meta.url), renderConfiguration())
 
 const home = mkdtempSync(path.join(tmpdir(), 'paperclip-docs-'))
 try {

@@ -11,6 +11,7 @@ import { openPool } from '../../platform/db/driver/client.ts'
 import type { Pool } from '../../platform/db/driver/client.ts'
 import { migrate } from '../../platform/db/migrate.ts'
 import { renderCommands } from '../docs/commandPage.ts'
+import { renderConfiguration } from '../docs/configurationPage.ts'
 import { renderGenerated } from '../docs/generated.ts'
 import { renderLintConfig } from '../docs/lintConfig.ts'
 import { withMap } from '../docs/map.ts'
@@ -47,7 +48,7 @@ describe('doc/generated', () => {
       expect(schemas[name]?.properties?.['adapterConfig']).toMatchObject({ $ref: '#/components/schemas/AdapterConfig' })
   })
 
-  test.each(['adapters.md', 'openapi.json', 'events.md', 'states.md', 'schema.sql', 'catalogue.json', 'routes.md', 'refusals.md'])(
+  test.each(['config.schema.json', 'adapters.md', 'openapi.json', 'events.md', 'states.md', 'schema.sql', 'catalogue.json', 'routes.md', 'refusals.md'])(
     'The file doc/generated/%s equals what the code renders (npm run docs writes it)',
     async (name) => {
       const rendered = (await renderGenerated(migrated))[name]
@@ -79,6 +80,11 @@ async function exportsOf(pattern: RegExp): Promise<[string, unknown][]> {
 test('The import rules of .oxlintrc.json are those of src/dev/docs/importOrder.ts (npm run docs writes them)', () => {
   const current = readFileSync(path.join(root, '.oxlintrc.json'), 'utf8')
   expect(renderLintConfig(current)).toBe(current)
+})
+
+test('doc/CONFIGURATION.md has every setting as the code declares it (npm run docs writes it)', () => {
+  const page = readFileSync(path.join(root, 'doc/CONFIGURATION.md'), 'utf8')
+  expect(renderConfiguration().split('\n')).toEqual(page.split('\n'))
 })
 
 test('The map in doc/ARCHITECTURE.md shows every room in its order (npm run docs writes it)', () => {

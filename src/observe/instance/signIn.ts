@@ -43,7 +43,7 @@ export function signInPage(access: BoardAccess, log: Log): Page {
     if (request.method !== 'GET') refuse('method_not_allowed')
     if (request.headers['sec-purpose'] !== undefined || request.headers['purpose'] !== undefined) refuse('bad_request')
     const code = new URL(request.url ?? '', 'http://localhost').searchParams.get('code') ?? ''
-    const cookie = access.sessions.redeem(code, await localUidOf(access, request))
+    const cookie = await access.sessions.redeem(code, await localUidOf(access, request))
     if (cookie === null) return refuse('unauthorized', { message: LINK_ENDED })
     log.info('a browser signed in as the board')
     send(response, 303, { Location: AFTER_SIGN_IN, 'Set-Cookie': setCookie(access, request, cookie, SESSION_SECONDS) })

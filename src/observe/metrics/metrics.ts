@@ -1,10 +1,12 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+import type { Peers } from '../../platform/kernel/peers.ts'
 import type { ActivityRow, Store } from '../../platform/db/types.ts'
 import type { Route } from '../../http/route.ts'
 import type { Exceeded } from '../../platform/kernel/quotas.ts'
 import { createStatsReader } from './databaseStats.ts'
 import type { DatabaseStats } from './databaseStats.ts'
 import { createRunTimes } from './runTimes.ts'
+import { answerMetrics, renderWorkers } from './workers.ts'
 import type { Traffic } from '../../http/traffic.ts'
 import { skipTotals } from '../../engine/wakes/index.ts'
 
@@ -45,6 +47,8 @@ export interface MetricsDeps {
   /** How many lines of audit heads wait for their copy elsewhere, or were dropped. */
   readonly unsentHeads?: () => number
   readonly traffic: Traffic
+  /** The other workers, whose samples are on the page too; null, or left out, for a server that is one process. */
+  readonly peers?: Peers | null
   /** How long statistics of the database are cached, in milliseconds. */
   readonly cacheTtlMs?: number
 }
@@ -175,6 +179,8 @@ export function createMetrics(deps: MetricsDeps): Metrics {
   const registers: [Registry] = [registry]
   // A registry of its own: while the database does not answer, its statistics must be left out, because old values look like new ones.
   const databaseRegistry = new Registry()
+  // Of its own too: it says of this process alone whether it got the statistics.
+  const upRegistry = new Registry()
   const readStats = createStatsReader(store.read, deps.cacheTtlMs)
 
   const requests = new Counter({
@@ -216,7 +222,7 @@ export function createMetrics(deps: MetricsDeps): Metrics {
   const isUp = new Gauge({
     name: 'paperclip_database_up',
     help: '1 when the database answers, so that its statistics are present',
-    registers,
+    registers: [upRegistry],
   })
   countRetries(store, registers)
   const runTimes = createRunTimes(store.read, registers)
@@ -289,6 +295,18 @@ export function createMetrics(deps: MetricsDeps): Metrics {
   }
 
   let collectsDefaults = false
+  const collectDefaults = (): void => {
+    // The default metrics observe the garbage collector and the event loop. A process without a scraper does not pay for them.
+    if (!collectsDefaults) collectDefaultMetrics({ register: registry })
+    collectsDefaults = true
+  }
+  const { peers = null } = deps
+  if (peers !== null)
+    answerMetrics(peers, async () => {
+      collectDefaults()
+      await runTimes.measure().catch(() => {})
+      return await registry.getMetricsAsJSON()
+    })
   return {
     observe({ method, route, status, code, ms, isLive }) {
       const labels = { method: methods.has(method) ? method : 'other', route: route?.path ?? 'none' }
@@ -299,11 +317,10 @@ export function createMetrics(deps: MetricsDeps): Metrics {
     },
     countQuotaRefusal: ({ quota, scope }) => quotaRefusals.inc({ quota, scope }),
     async page() {
-      // The default metrics observe the garbage collector and the event loop. A process without a scraper does not pay for them.
-      if (!collectsDefaults) collectDefaultMetrics({ register: registry })
-      collectsDefaults = true
+      collectDefaults()
       const stats = await renderStats()
-      return { contentType: registry.contentType, text: `${await registry.metrics()}\n${stats}` }
+      const ofProcesses = peers === null ? await registry.metrics() : await renderWorkers(peers, registry)
+      return { contentType: registry.contentType, text: `${ofProcesses}\n${await upRegistry.metrics()}\n${stats}` }
     },
   }
 }

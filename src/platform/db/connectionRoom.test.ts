@@ -63,3 +63,23 @@ describe('the room for the pools', () => {
     })
   })
 })
+
+describe('the room for the pools of several processes', () => {
+  const among = (limit: number, processes: number) => fitPools({ role: limit, database: null, server: 1000 }, processes)
+
+  test('Each gets the same part, and all of them fit together (T5)', () => {
+    expect(among(68, 4)).toEqual({ sizes: FULL_POOLS, limitedBy: null })
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 64 }), fc.integer({ min: 8, max: 2000 }), (processes, limit) => {
+        fc.pre(limit >= 8 * processes)
+        const { transactions, autocommit } = among(limit, processes).sizes
+        expect((transactions + autocommit + 3) * processes).toBeLessThanOrEqual(limit)
+        expect(transactions).toBeLessThanOrEqual(FULL_POOLS.transactions)
+      }),
+    )
+  })
+
+  test('Too many for the limit are refused with what they need, and the other way out (T5)', () => {
+    expect(() => among(31, 4)).toThrow(/allows 31 connections, and this server needs 68, or 32 at least: raise it to 68.*or lower PAPERCLIP_WORKERS/)
+  })
+})

@@ -35,11 +35,12 @@ export interface FittedPools {
 const sumOf = ({ transactions, autocommit }: PoolSizes): number => transactions + autocommit + SPARE
 
 /**
- * Sizes the pools for the smallest limit. Other servers and programs share it, which this server cannot know; a pool that fits alone
- * at least opens.
+ * Sizes the pools of a process for the smallest limit, of which each process of this server gets the same part. Other servers and programs share it, which this
+ * server cannot know; a pool that fits alone at least opens.
+ * @param processes the workers of this server
  * @throws a problem of the start when even the smallest pools do not fit
  */
-export function fitPools({ role, database, server }: ConnectionRoom): FittedPools {
+export function fitPools({ role, database, server }: ConnectionRoom, processes = 1): FittedPools {
   const limits = [
     { limit: role ?? Infinity, where: 'the connection limit of the role in DATABASE_URL (ALTER ROLE … CONNECTION LIMIT)' },
     { limit: database ?? Infinity, where: 'the connection limit of the database (ALTER DATABASE … CONNECTION LIMIT)' },
@@ -47,14 +48,18 @@ export function fitPools({ role, database, server }: ConnectionRoom): FittedPool
   ]
   const smallest = limits.reduce((least, each) => (each.limit < least.limit ? each : least))
   const { limit, where } = smallest
-  if (limit >= sumOf(FULL_POOLS)) return { sizes: FULL_POOLS, limitedBy: null }
-  if (limit < sumOf(LEAST))
+  const share = Math.floor(limit / processes)
+  if (share >= sumOf(FULL_POOLS)) return { sizes: FULL_POOLS, limitedBy: null }
+  const needed = sumOf(FULL_POOLS) * processes
+  if (share < sumOf(LEAST)) {
+    const remedy = `raise it to ${needed} for each server${processes === 1 ? '' : ', or lower PAPERCLIP_WORKERS'}`
     throw startProblem(
-      `${where} allows ${limit} connections, and this server needs ${sumOf(FULL_POOLS)}, or ${sumOf(LEAST)} at least: raise it to ${sumOf(FULL_POOLS)} for each server`,
+      `${where} allows ${limit} connections, and this server needs ${needed}, or ${sumOf(LEAST) * processes} at least: ${remedy}`,
     )
-  const left = limit - sumOf(LEAST)
+  }
+  const left = share - sumOf(LEAST)
   const transactions = LEAST.transactions + Math.ceil(left / 2)
-  return { sizes: { transactions, autocommit: limit - SPARE - transactions }, limitedBy: smallest }
+  return { sizes: { transactions, autocommit: share - SPARE - transactions }, limitedBy: smallest }
 }
 
 // A superuser is not bound by the limits of role and database.

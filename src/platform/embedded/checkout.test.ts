@@ -1,4 +1,4 @@
-import { chmod, chown, lstat, mkdir, readFile, readdir, readlink, rm, stat } from 'node:fs/promises'
+import { chmod, chown, lstat, mkdir, readFile, readdir, readlink, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { ensureBinaries } from './binaries.ts'
@@ -34,6 +34,19 @@ describe('ensureBinaries', { timeout: SLOW_MS }, () => {
     expect((await stat(join(packageFolder, 'native/bin/initdb'))).mode & 0o111).toBe(0o111)
     expect(await existingPaths([options.copyInto])).toEqual([])
     expect(await ensureBinaries(options)).toBe(join(packageFolder, 'native'))
+  })
+
+  test('A system without glibc, where no binary runs, ends the start with a sentence about DATABASE_URL, and nothing is copied', async () => {
+    const packageFolder = join(await scratchFolder(), 'package')
+    await packageIn(packageFolder)
+    // What a program is whose loader does not exist.
+    await rm(join(packageFolder, 'native/bin/postgres'))
+    await writeFile(join(packageFolder, 'native/bin/postgres'), '#!/no/such/loader\n', { mode: 0o755 })
+    const copyInto = join(packageFolder, 'never')
+    const options = { packageFolder, copyInto, account: null, log: silent }
+    await expect(ensureBinaries({ ...options, hasGlibc: () => false })).rejects.toThrow(/musl.*set DATABASE_URL to a Postgres of your own/)
+    expect(await existingPaths([copyInto])).toEqual([])
+    await expect(ensureBinaries(options)).rejects.toThrow(/do not run/)
   })
 
   test.skipIf(!isRoot)(

@@ -8,6 +8,8 @@ export interface EmbeddedOptions {
   readonly durable: boolean
   /** A folder that the account of Postgres can write: each segment of the write-ahead log is copied into it, for a restore to a point in time. */
   readonly walArchive?: string | null
+  /** Connections that are wanted at once, for a server of many processes; a hundred are allowed without it. */
+  readonly maxConnections?: number
   /** Receives restarts, takeovers and waits; never secrets. */
   readonly log?: Log
 }

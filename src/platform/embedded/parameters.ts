@@ -13,5 +13,6 @@ export interface Cluster {
   readonly durable: boolean
   /** The folder into which Postgres archives its log; null for none. */
   readonly walArchive: string | null
+  readonly maxConnections: number
   readonly log: Log
 }

@@ -10,19 +10,26 @@ export const APPLICATION = 'paperclip'
 /** The setting by which a later start finds the owner of a running postmaster; see staleInstance.ts. */
 export const OWNER_SETTING = 'paperclip.owner_pid'
 
+/** The default of Postgres. */
+const LEAST_CONNECTIONS = 100
+
+/** The settings of one start. */
+export interface PostmasterSettings {
+  readonly durable: boolean
+  /** The folder into which Postgres archives its log; null for none. */
+  readonly walArchive: string | null
+  /** Connections that are wanted at once; never fewer than `LEAST_CONNECTIONS` are allowed. */
+  readonly maxConnections: number
+}
+
 /**
  * The postmaster's arguments. Settings are given on the command line and not in postgresql.conf, because there they take
  * precedence over ALTER SYSTEM, and a newer server applies its own settings to old data.
  * @param ownerPid the process that starts the postmaster
  */
-export function postmasterArguments(
-  data: string,
-  socket: string,
-  how: { durable: boolean; walArchive: string | null },
-  ownerPid: number,
-): string[] {
-  const settings = { ...settingsFor(how.durable), ...archiveSettings(how.walArchive), [OWNER_SETTING]: String(ownerPid) }
-  return ['-D', data, '-k', socket, ...settingArguments(settings)]
+export function postmasterArguments(data: string, socket: string, how: PostmasterSettings, ownerPid: number): string[] {
+  const own = { max_connections: String(Math.max(LEAST_CONNECTIONS, how.maxConnections)), [OWNER_SETTING]: String(ownerPid) }
+  return ['-D', data, '-k', socket, ...settingArguments({ ...settingsFor(how.durable), ...archiveSettings(how.walArchive), ...own })]
 }
 
 /** A minute of writes can be lost with the machine; without this a quiet server would fill a segment in days. */
@@ -59,7 +66,6 @@ const BASE_SETTINGS = {
   // No TCP: the folder of the socket, mode 0700, keeps other accounts out, and passwords keep out what shares the account.
   listen_addresses: '',
   unix_socket_permissions: '0700',
-  max_connections: '100',
   // Two for a physical backup, which copies the files and the log of its time at once. No replica connects.
   max_wal_senders: '2',
   timezone: 'UTC',

@@ -28,7 +28,8 @@ export async function clusterFor(options: EmbeddedOptions, { deathSignal, packag
   const dataDir = await prepareDataDir({ home: options.home, account, systemFolder, log })
   const copyInto = account === null ? `${dataDir.home}/native` : systemFolder
   const native = await ensureBinaries({ packageFolder, copyInto, account, log })
-  return { dataDir, native, account, deathSignal, durable: options.durable, walArchive: options.walArchive ?? null, log }
+  const { durable, walArchive = null, maxConnections = 0 } = options
+  return { dataDir, native, account, deathSignal, durable, walArchive, maxConnections, log }
 }
 
 /** Postgres refuses to start without the folder of its archive. It belongs to the account that writes it. */

@@ -1,0 +1,18 @@
+import { isatty } from 'node:tty'
+import { createProcessLifecycle } from './processLifecycle.ts'
+import type { ProcessLifecycle } from './processLifecycle.ts'
+
+/** Makes this process the one of a server: before the program is loaded, so that an early Ctrl-C still cleans up. */
+export function openProcess(): ProcessLifecycle {
+  const lifecycle = createProcessLifecycle((code) => process.exit(code))
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, lifecycle.handleSignal)
+  // A terminal that closes sends SIGHUP to what a person started in it, and the person is gone. A service has no terminal: there a program that
+  // rotates logs, or an operator, sends it.
+  const isOnTerminal = [0, 1, 2].some((fd) => isatty(fd))
+  process.on('SIGHUP', isOnTerminal ? lifecycle.handleSignal : lifecycle.handleReload)
+  // Without a listener Node opens its debugger on loopback, where every account of the machine, also an agent's, runs code as this process.
+  process.on('SIGUSR1', lifecycle.refuseDebugger)
+  process.on('uncaughtException', lifecycle.crash)
+  process.on('unhandledRejection', lifecycle.crash)
+  return lifecycle
+}
