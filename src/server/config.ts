@@ -66,6 +66,8 @@ export interface Config extends RunTokenSettings {
   readonly witnessFolder: string | null
   readonly witnessUrl: string | null
   readonly logLevel: string
+  /** Whether a database gets a backup before it is migrated. */
+  readonly makesUpgradeBackup: boolean
   /** The file of the log; null for standard output. */
   readonly logFile: string | null
   /** Where traces are sent; null for nowhere. */
@@ -184,6 +186,7 @@ export const environment = z.object({
   PAPERCLIP_SKILL_FOLDERS: skillFolders.default([]),
   PAPERCLIP_WORKTREE_FOLDER: worktreeFolder.optional(),
   PAPERCLIP_LOG_FILE: z.string().min(1).optional(),
+  PAPERCLIP_UPGRADE_BACKUP: z.enum(['file', 'none']).default('file'),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 })
 
@@ -294,6 +297,7 @@ function readSettings(env: Readonly<Record<string, string | undefined>>): Config
       witnessFolder: values.PAPERCLIP_AUDIT_WITNESS_DIR === undefined ? null : path.resolve(values.PAPERCLIP_AUDIT_WITNESS_DIR),
       witnessUrl: values.PAPERCLIP_AUDIT_WITNESS_URL ?? null,
       logLevel: values.LOG_LEVEL,
+      makesUpgradeBackup: values.PAPERCLIP_UPGRADE_BACKUP === 'file',
       logFile: values.PAPERCLIP_LOG_FILE === undefined ? null : path.resolve(values.PAPERCLIP_LOG_FILE),
       traces: traced.traces,
       allowedHostnames: hostnamesOf(values),

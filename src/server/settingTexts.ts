@@ -80,6 +80,7 @@ export const settingTexts: Readonly<Record<SettingName, SettingText>> = {
   PAPERCLIP_BACKUP_DIR: { unset: '`backups` in the home', text: 'The folder for the backups that this server makes ([backup](BACKUP.md))' },
   PAPERCLIP_BACKUP_RECIPIENT: { unset: 'none', text: 'A public key of age (`age1…`) for which they are encrypted' },
   PAPERCLIP_WAL_ARCHIVE_DIR: { unset: 'none', text: 'A folder into which the embedded database archives its log, for a restore to a point in time' },
+  PAPERCLIP_UPGRADE_BACKUP: { text: '`none`: no backup is made before the database is migrated ([upgrade](OPERATIONS.md#upgrade))' },
   PAPERCLIP_LOG_FILE: { unset: 'standard output', text: 'The file that the log goes to, which SIGHUP opens again ([the log](OPERATIONS.md#the-log))' },
   OTEL_EXPORTER_OTLP_ENDPOINT: { unset: 'none', text: 'The collector of OpenTelemetry that gets [traces](spec/observability.md#traces); `/v1/traces` is appended' },
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: { unset: 'none', text: 'The whole address for traces, in its place' },

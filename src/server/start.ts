@@ -14,6 +14,7 @@ import { forgetSecrets } from './secretVariables.ts'
 import { connectProblem } from '../platform/db/connectProblem.ts'
 import { exposureOf } from '../platform/db/driver/tls.ts'
 import type { DatabaseLogins } from '../platform/db/migrate.ts'
+import type { BeforeMigration } from '../platform/db/migrations.ts'
 import { announceRunning } from '../platform/home/runningServer.ts'
 import { startEmbedded } from '../platform/embedded/index.ts'
 import { probeIsolation } from '../adapters/isolation/index.ts'
@@ -100,6 +101,15 @@ async function startDatabase(config: Config, lifecycle: ProcessLifecycle, log: L
   return { application: embedded.connection, owner: embedded.ownerConnection }
 }
 
+/** The work before a migration; null where the operator asks for none. */
+const upgradeBackupOf = ({ home, makesUpgradeBackup }: Config, { owner, application }: DatabaseLogins, log: Log): BeforeMigration | null =>
+  makesUpgradeBackup
+    ? async (state) => {
+        const { backUpBeforeMigration } = await import('./upgradeBackup.ts')
+        await backUpBeforeMigration({ home, version, connection: owner ?? application, log })(state)
+      }
+    : null
+
 interface Announcement extends ReadyFacts {
   readonly isolation: Isolation
   readonly config: Config
@@ -158,7 +168,7 @@ export async function start(lifecycle: ProcessLifecycle): Promise<void> {
     const logins = await startDatabase(config, lifecycle, log)
     const [{ migrateOnce }, { fitPools, readConnectionRoom }] = await modules
     const isolation = await isolating
-    const power = await lifecycle.startResource((signal) => migrateOnce(logins, signal))
+    const power = await lifecycle.startResource((signal) => migrateOnce(logins, signal, upgradeBackupOf(config, logins, log)))
     if (power.canRewriteRecord) log.warn({ role: power.role }, OWNER_AT_WORK)
     const { sizes: pools, limitedBy } = fitPools(await readConnectionRoom(logins.application), config.workers)
     if (limitedBy !== null) log.warn({ ...limitedBy, ...pools }, FEW_CONNECTIONS)
