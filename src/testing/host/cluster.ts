@@ -6,6 +6,9 @@ import { CLOCK_SQL } from './clock.ts'
 /** The migrated database that every test database is a clone of. */
 const TEMPLATE = 'paperclip_template'
 
+/** Many servers of many test files share one Postgres. */
+const MAX_CONNECTIONS = 500
+
 /** How a login reaches the cluster, without the database. */
 export interface Login {
   readonly host: string
@@ -36,7 +39,7 @@ interface ClusterOptions {
  * tests move. It ends with this process, in whatever way that ends.
  */
 export async function startTestCluster({ home, furtherSql = '' }: ClusterOptions): Promise<TestCluster> {
-  const postgres = await startEmbedded({ home, durable: false })
+  const postgres = await startEmbedded({ home, durable: false, maxConnections: MAX_CONNECTIONS })
   const { database: _, ...owner } = postgres.ownerConnection
   const { database: __, ...application } = postgres.connection
   const admin = openPool({ ...postgres.ownerConnection, max: 1 })
