@@ -18,8 +18,8 @@ export interface OpenedDatabase {
 
 /** The configuration of the home that a command means, read as a start of a server reads it. */
 export async function readConfigOf(io: Io): Promise<ConfigResult> {
-  const { readConfig } = await import('../server/config.ts')
-  return readConfig({ ...io.env, PAPERCLIP_HOME: io.home })
+  const { readHomeConfig } = await import('../server/configSources.ts')
+  return readHomeConfig({ ...io.env, PAPERCLIP_HOME: io.home })
 }
 
 /** The wait for connections that are in use, in milliseconds. */

@@ -2,25 +2,15 @@
 
 import type { Finding } from '../doctor/index.ts'
 import type { SupportSources } from '../observe/support/index.ts'
-import { variableNames, version } from '../server/config.ts'
+import { version } from '../server/config.ts'
 import type { Config } from '../server/config.ts'
-import { secretVariables } from '../server/secretVariables.ts'
+import { layerSettings } from '../server/configFile.ts'
+import { configFileOf, showSettings } from '../server/configSources.ts'
 import { supportSources } from '../server/supportSources.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { openDatabaseOf, readConfigOf } from './database.ts'
 import type { Io } from './io.ts'
 import { findServer } from './server.ts'
-
-/** Shown in the place of a secret. */
-const COVERED = '(secret)'
-
-/** The settings that are given, and where they come from. */
-function settingsOf(env: Io['env']): object[] {
-  const secrets: readonly string[] = secretVariables
-  return variableNames
-    .filter((name) => env[name] !== undefined)
-    .map((name) => ({ name, value: secrets.includes(name) ? COVERED : env[name], source: 'environment' }))
-}
 
 const onDatabaseOf =
   (config: Config | null): SupportSources['onDatabase'] =>
@@ -49,12 +39,15 @@ export async function sourcesOf(
 ): Promise<SupportSources> {
   const read = await readConfigOf(io)
   const config = 'config' in read ? read.config : null
+  const env = { ...io.env, PAPERCLIP_HOME: io.home }
+  const file = configFileOf(env)
   return supportSources({
     version,
-    env: io.env,
+    // A secret may stand in the file of the home as well, and must be known to be covered.
+    env: layerSettings(env, file).values,
     home: io.home,
     url: findServer(io.env, io.home, null).url,
-    settings: 'problems' in read ? { problems: read.problems } : settingsOf(io.env),
+    settings: 'problems' in read ? { problems: read.problems } : showSettings(env, file),
     onDatabase: onDatabaseOf(config),
     readLog: await readerOf(config?.logFile ?? null),
     diagnose: () => diagnose(io),

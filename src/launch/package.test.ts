@@ -1,14 +1,15 @@
 import { execFile, execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { homedir, tmpdir } from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { isFullCheck } from '../dev/testing/fullCheck.ts'
+import { processesNaming } from '../dev/testing/processesNaming.ts'
 import { cpuMsOf, ordinaryAccount, pollFor, send } from '../dev/testing/serverProcess.ts'
+import { assemblePackage } from '../dev/testing/assembledPackage.ts'
 import { startPackaged } from '../dev/testing/packagedServer.ts'
-import { buildPackage, packedManifest } from './package.js'
 
 const root = path.resolve(import.meta.dirname, '../..')
 const run = promisify(execFile)
@@ -49,21 +50,14 @@ describe('the package without its types, put together here', () => {
 
   beforeAll(async () => {
     place = path.join(folder, 'package')
-    const checkout = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as Record<string, unknown>
-    const built = await buildPackage(Object.keys(checkout['optionalDependencies'] as object), { target: path.join(place, 'dist'), hasTypes: false })
-    for (const name of ['README.md', 'LICENSE', 'drizzle', 'doc/generated', 'src/launch', 'src/org/chart']) cpSync(path.join(root, name), path.join(place, name), { recursive: true })
-    writeFileSync(path.join(place, 'package.json'), JSON.stringify(packedManifest(checkout, built)))
+    await assemblePackage(place)
+    for (const name of ['README.md', 'LICENSE']) cpSync(path.join(root, name), path.join(place, name))
     // What an operator could have left there.
     for (const name of ['board-token', '.env', 'dist/types.fixture', 'build/server.mjs', 'src/dev/main.ts']) {
       mkdirSync(path.dirname(path.join(place, name)), { recursive: true })
       writeFileSync(path.join(place, name), 'x')
     }
     rmSync(path.join(place, 'dist/types.fixture'))
-    const { dependencies } = manifestOf(place)
-    for (const name of Object.keys(dependencies)) {
-      mkdirSync(path.dirname(path.join(place, 'node_modules', name)), { recursive: true })
-      symlinkSync(path.join(root, 'node_modules', name), path.join(place, 'node_modules', name))
-    }
   })
 
   test('Its tarball has the compiled program and what it reads, and nothing of tests, of development, and of what lies about', async () => {
@@ -76,6 +70,17 @@ describe('the package without its types, put together here', () => {
     const inputs = new Set(names.filter((name) => name.endsWith('.map')).flatMap((name) => (JSON.parse(readFileSync(path.join(place, name), 'utf8')) as { sources: string[] }).sources))
     expect([...inputs].filter((source) => /src\/dev\/|\.test\.|\.fixture\./.test(source))).toEqual([])
     expect(inputs).toContain('../src/server/server.ts')
+  })
+
+  test('No file of it names a place of the machine that made it', () => {
+    const places = [root, realpathSync(root), realpathSync(path.join(root, 'node_modules')), homedir()].filter((each) => each !== '/')
+    const files = readdirSync(path.join(place, 'dist'), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile() && !/\.(?:br|gzip)$/.test(entry.name))
+    expect(files.length).toBeGreaterThan(20)
+    const naming = files.filter((entry) => {
+      const text = readFileSync(path.join(entry.parentPath, entry.name), 'utf8')
+      return places.some((each) => text.includes(`${each}/`))
+    })
+    expect(naming.map(({ name }) => name)).toEqual([])
   })
 
   test('Its description names the packages that are loaded at run time, and no loader, bundler or framework of the console', () => {
@@ -183,6 +188,17 @@ describe.runIf(isFullCheck)('npm pack', () => {
     expect(Math.min(...costs.slice(1))).toBeLessThanOrEqual(1600)
   })
 
+  test('The example project is green in a folder with the tarball, its packages and a test runner', async () => {
+    const project = path.join(folder, 'agent-ci')
+    cpSync(path.join(root, 'doc/examples/agent-ci'), project, { recursive: true })
+    const env = { PATH: process.env['PATH'], HOME: folder, CI: 'true', NO_COLOR: '1', npm_config_update_notifier: 'false' }
+    execFileSync('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error', tarball], { cwd: project, env, stdio: 'pipe' })
+    const { stdout } = await run('npm', ['test'], { cwd: project, env })
+    expect(stdout).toMatch(/# pass 4\n# fail 0\n/)
+    expect(stdout).toMatch(/Tests {2}2 passed \(2\)/)
+    await pollFor('no process is left', () => processesNaming(project).length === 0)
+  })
+
   test('A program in TypeScript compiles with its types, under the strictest options', () => {
     const user = path.join(folder, 'ordinary')
     writeFileSync(
@@ -199,6 +215,21 @@ await client.GET('/api/none')
 `,
     )
     const strict = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2023', '--lib', 'es2023,dom', '--types', '', '--skipLibCheck', 'false']
-    execFileSync(process.execPath, [path.join(root, 'node_modules/typescript/bin/tsc'), ...strict, 'main.mts'], { cwd: user, stdio: 'pipe' })
+    const compile = (options: readonly string[], file: string): void =>
+      void execFileSync(process.execPath, [path.join(root, 'node_modules/typescript/bin/tsc'), ...options, file], { cwd: user, stdio: 'pipe' })
+    compile(strict, 'main.mts')
+    writeFileSync(
+      path.join(user, 'kit.mts'),
+      `import { createTestServer } from 'paperclip-server/testing'
+const server = await createTestServer()
+const run = await server.run()
+const { data } = await server.as(run).api.GET('/api/issues/{id}', { params: { path: { id: 'x' } } })
+export const title: string | undefined = data?.title
+// @ts-expect-error an issue has no such field
+export const none = data?.nothing
+`,
+    )
+    const forNode = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2023', '--types', 'node', '--typeRoots', path.join(root, 'node_modules/@types')]
+    compile(forNode, 'kit.mts')
   })
 })

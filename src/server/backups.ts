@@ -17,19 +17,24 @@ export interface Backups {
   close(): Promise<void>
 }
 
+interface BackupPlaces extends Pick<Config, 'home' | 'backups'> {
+  /** Whether this process writes the files of the home that only grow. */
+  readonly writesHome: boolean
+}
+
 /** Makes backups by schedule and request, and keeps the journal of revocations in the home. */
-export function openBackups(config: Pick<Config, 'home' | 'backups'>, store: Store, connection: ConnectionOptions, log: Log): Backups {
-  const { folder, recipient } = config.backups
+export function openBackups({ home, backups, writesHome }: BackupPlaces, store: Store, connection: ConnectionOptions, log: Log): Backups {
+  const { folder, recipient } = backups
   const encryption = recipient === null ? null : { recipient }
   const task = createBackupTask({ store, connection, folder, encryption, version, log })
-  const journal = createRevocationJournal(store, config.home, log)
+  const journal = writesHome ? createRevocationJournal(store, home, log) : null
   return {
     tasks: [
       { name: 'backup', intervalMs: BACKUP_INTERVAL_MS, run: () => task.run() },
-      { name: 'revocations', intervalMs: JOURNAL_INTERVAL_MS, run: () => journal.run() },
+      ...(journal === null ? [] : [{ name: 'revocations', intervalMs: JOURNAL_INTERVAL_MS, run: () => journal.run() }]),
     ],
     isJournalDone: journal.isDone,
     stop: () => task.stop(),
-    close: () => journal.stop(),
+    close: async () => await journal?.stop(),
   }
 }

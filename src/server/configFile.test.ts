@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { chmodSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -99,6 +100,21 @@ describe('the file of settings', () => {
     expect(read({ PORT: 1 }, { mode }).problems).toEqual([expect.stringContaining('can be written by other accounts')])
   })
 
+  test('A file in a folder that others can write is refused, because they could put another one in its place', () => {
+    const { home, file } = homeWith({ PORT: 3200 })
+    chmodSync(home, 0o775)
+    expect(configFileOf({ PAPERCLIP_HOME: home }).problems).toEqual([
+      `${file}: stands in a folder that other accounts can write (mode 0775), so they could replace it: chmod go-w the folder`,
+    ])
+  })
+
+  test('A pipe in its place is refused, and no start waits for its writer', () => {
+    const { home, file } = homeWith({})
+    rmSync(file)
+    execFileSync('mkfifo', ['-m', '600', file])
+    expect(configFileOf({ PAPERCLIP_HOME: home }).problems).toEqual([expect.stringContaining('is not a file')])
+  })
+
   test('A secret in a file that others may read is refused by name, and the file is good without it', () => {
     const { file, problems } = read({ PORT: 3200, PAPERCLIP_BOARD_TOKEN: SECRET, DATABASE_URL: 'postgres://a:b@c/d' }, { mode: 0o640 })
     expect(problems).toEqual(
@@ -178,6 +194,13 @@ describe('the sources of the settings', () => {
     expect(of('DATABASE_URL')).toMatchObject({ value: '(secret)', source: 'environment' })
     expect(of('PAPERCLIP_METRICS_TOKEN')).toMatchObject({ value: '(secret)', source: 'environment', note: 'from /run/secrets/metrics' })
     expect(JSON.stringify(shown)).not.toContain(SECRET)
+  })
+
+  test('The password of an address is covered, also of one that is no secret of this server', () => {
+    const { home } = homeWith({})
+    const env = { PAPERCLIP_HOME: home, OTEL_EXPORTER_OTLP_ENDPOINT: `https://sender:${SECRET}@traces.example/otlp` }
+    const shown = showSettings(env, configFileOf(env))
+    expect(shown.find(({ name }) => name === 'OTEL_EXPORTER_OTLP_ENDPOINT')?.value).toBe('https://sender:(secret)@traces.example/otlp')
   })
 
   test('Whatever a secret is set to, it is covered', () => {

@@ -1,6 +1,6 @@
 // The file of settings in the home: read before everything else, and trusted as far as its owner and its mode allow.
 
-import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readFileSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { secretVariables } from './secretVariables.ts'
 
@@ -8,6 +8,7 @@ import { secretVariables } from './secretVariables.ts'
 const CONFIG_FILE = 'config.json'
 /** Every setting at its longest takes a tenth of this. */
 const MAX_BYTES = 256 * 1024
+const OTHERS_WRITE = 0o022
 /** The setting that says where the file is. */
 const HOME = 'PAPERCLIP_HOME'
 
@@ -44,7 +45,8 @@ interface OpenedFile {
 function openFile(file: string): OpenedFile | null {
   let descriptor: number
   try {
-    descriptor = openSync(file, 'r')
+    // Not waiting for the writer of a pipe.
+    descriptor = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK)
   } catch (error) {
     const { code = 'unknown error' } = error as NodeJS.ErrnoException
     if (code === 'ENOENT' || code === 'ENOTDIR') return null
@@ -55,13 +57,23 @@ function openFile(file: string): OpenedFile | null {
     const own = process.getuid?.()
     if (own !== undefined && uid !== own && uid !== 0)
       throw new FileProblem(`belongs to another account (uid ${uid}): make it a file of the account of this server`)
-    if ((mode & 0o022) !== 0)
+    if ((mode & OTHERS_WRITE) !== 0)
       throw new FileProblem(`can be written by other accounts (mode ${modeText(mode)}), which would then configure this server: chmod go-w it`)
+    requireSafeFolder(path.dirname(file), own)
     if (size > MAX_BYTES) throw new FileProblem(`has more than ${MAX_BYTES / 1024} KiB`)
     return { text: readFileSync(descriptor, 'utf8'), mode }
   } finally {
     closeSync(descriptor)
   }
+}
+
+/** In a folder that others can write they could put another file of this account in the place of this one. */
+function requireSafeFolder(folder: string, own: number | undefined): void {
+  const { uid, mode } = statSync(folder)
+  if (own !== undefined && uid !== own && uid !== 0)
+    throw new FileProblem(`stands in a folder of another account (uid ${uid}), which could replace it: give the folder to the account of this server`)
+  if ((mode & OTHERS_WRITE) !== 0)
+    throw new FileProblem(`stands in a folder that other accounts can write (mode ${modeText(mode)}), so they could replace it: chmod go-w the folder`)
 }
 
 function statOfFile(descriptor: number) {

@@ -32,6 +32,15 @@ export const configFileOf = (env: Environment): ConfigFile =>
 /** Reads the configuration as a start does, from the environment and the file of the home. */
 export const readHomeConfig = (env: Environment): ConfigResult => readConfig(env, configFileOf(env))
 
+/** An address without its password: also one that is no secret for this server may have one. */
+function withoutPassword(value: string): string {
+  if (!URL.canParse(value)) return value
+  const url = new URL(value)
+  if (url.password === '') return value
+  url.password = COVERED
+  return url.href
+}
+
 const isGiven = (name: string, value: string | undefined): value is string => value !== undefined && (value !== '' || mayBeEmpty(name))
 
 /** Shows each setting and where it comes from. No secret is in the answer, also no part of one. */
@@ -43,7 +52,7 @@ export function showSettings(env: Environment, file: ConfigFile): SettingSource[
   return settingNames.map((name) => {
     const value = values[name]
     const path = secrets.includes(name) ? values[`${name}_FILE`] : undefined
-    if (isGiven(name, value)) return { name, value: secrets.includes(name) ? COVERED : value, source: sourceOf(name), note: null }
+    if (isGiven(name, value)) return { name, value: secrets.includes(name) ? COVERED : withoutPassword(value), source: sourceOf(name), note: null }
     if (path !== undefined && path !== '') return { name, value: COVERED, source: sourceOf(`${name}_FILE`), note: `from ${path}` }
     const { default: fallback } = schemas[name]
     const text = Array.isArray(fallback) ? fallback.join(',') : fallback

@@ -8,6 +8,7 @@ import type { Log } from '../platform/kernel/log.ts'
 import type { Config } from './config.ts'
 import type { EmbeddedServer } from './embed.ts'
 import { placeProblems } from './placeProblems.ts'
+import { upgradeBackupOf } from './processParts.ts'
 import { reservedAccounts } from './reservedAccounts.ts'
 import { startServer } from './server.ts'
 
@@ -35,7 +36,7 @@ export async function openParts(config: Config, log: Log): Promise<EmbeddedServe
   const isolation = await probeIsolation({ mode, user, home: config.home, reserved: await reservedAccounts(config) })
   const database = await openDatabase(config, log)
   try {
-    await migrateOnce(database.logins, new AbortController().signal)
+    await migrateOnce(database.logins, new AbortController().signal, upgradeBackupOf(config, database.logins, log))
     const { sizes: pools } = fitPools(await readConnectionRoom(database.logins.application))
     const server = await startServer(config, database.logins.application, log, { isolation, pools })
     let stopping: Promise<void> | undefined

@@ -1,5 +1,7 @@
-// Parts of a process of this server that a worker has as well: its log, and its traces.
+// Parts that more than one kind of process of this server has: its log, its traces, and the work before a migration.
 
+import type { DatabaseLogins } from '../platform/db/migrate.ts'
+import type { BeforeMigration } from '../platform/db/migrations.ts'
 import { openProcessLog } from '../platform/kernel/log.ts'
 import type { Log, ProcessLog } from '../platform/kernel/log.ts'
 import { version } from './config.ts'
@@ -30,3 +32,16 @@ export async function collectTraces({ traces }: Pick<Config, 'traces'>, lifecycl
     async (opened) => await opened?.stop(),
   )
 }
+
+/** The work before a migration; null where the operator asks for none. */
+export const upgradeBackupOf = (
+  { backups, makesUpgradeBackup }: Pick<Config, 'backups' | 'makesUpgradeBackup'>,
+  { owner, application }: DatabaseLogins,
+  log: Log,
+): BeforeMigration | null =>
+  makesUpgradeBackup
+    ? async (state) => {
+        const { backUpBeforeMigration } = await import('./upgradeBackup.ts')
+        await backUpBeforeMigration({ backups, version, connection: owner ?? application, log })(state)
+      }
+    : null

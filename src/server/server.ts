@@ -150,8 +150,10 @@ const appSettings = ({
   trafficLimits,
 })
 
-/** Workers share a home, and one of them writes its file of audit heads: lines of two would get the same numbers. */
-const runsHere = (task: string, peers: Peers | null): boolean => peers === null || peers.number === 1 || task !== 'seal'
+/** Workers share a home, and one of them writes its files of audit heads and of revocations: lines of two would get the same numbers. */
+const writesHome = (peers: Peers | null): boolean => peers === null || peers.number === 1
+
+const runsHere = (task: string, peers: Peers | null): boolean => task !== 'seal' || writesHome(peers)
 
 /** Lists the work that the server does without a request. */
 function backgroundTasks(background: Background): PeriodicTask[] {
@@ -276,7 +278,7 @@ export async function startServer(
   const sessionSecrets = sessionSecretsOf(config)
   const people = await peopleOf(config, sessionSecrets)
   const keyUse = createKeyUse()
-  const open = { store, keyUse, heads, log, backups: openBackups(config, store, connection, log) }
+  const open = { store, keyUse, heads, log, backups: openBackups({ ...config, writesHome: writesHome(peers) }, store, connection, log) }
   const parts = { ...open, ...agentHost, tokens, secret, previousSecret, feed, version, board, people, degradedCauses: conditions.causes }
   let stopping: Promise<void> | undefined
   const isDraining = (): boolean => stopping !== undefined

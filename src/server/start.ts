@@ -6,7 +6,7 @@ import { readHomeConfig } from './configSources.ts'
 import { fitConnections, openFilesLimit } from './openFiles.ts'
 import { placeProblems } from './placeProblems.ts'
 import { setPrices } from '../engine/costs/prices.ts'
-import { collectTraces, exitWith, openLog } from './processParts.ts'
+import { collectTraces, exitWith, openLog, upgradeBackupOf } from './processParts.ts'
 import { reload } from './reload.ts'
 import { reservedAccounts } from './reservedAccounts.ts'
 import { serveAlone, serveByWorkers } from './serve.ts'
@@ -14,7 +14,6 @@ import { forgetSecrets } from './secretVariables.ts'
 import { connectProblem } from '../platform/db/connectProblem.ts'
 import { exposureOf } from '../platform/db/driver/tls.ts'
 import type { DatabaseLogins } from '../platform/db/migrate.ts'
-import type { BeforeMigration } from '../platform/db/migrations.ts'
 import { announceRunning } from '../platform/home/runningServer.ts'
 import { startEmbedded } from '../platform/embedded/index.ts'
 import { probeIsolation } from '../adapters/isolation/index.ts'
@@ -100,15 +99,6 @@ async function startDatabase(config: Config, lifecycle: ProcessLifecycle, log: L
   )
   return { application: embedded.connection, owner: embedded.ownerConnection }
 }
-
-/** The work before a migration; null where the operator asks for none. */
-const upgradeBackupOf = ({ home, makesUpgradeBackup }: Config, { owner, application }: DatabaseLogins, log: Log): BeforeMigration | null =>
-  makesUpgradeBackup
-    ? async (state) => {
-        const { backUpBeforeMigration } = await import('./upgradeBackup.ts')
-        await backUpBeforeMigration({ home, version, connection: owner ?? application, log })(state)
-      }
-    : null
 
 interface Announcement extends ReadyFacts {
   readonly isolation: Isolation

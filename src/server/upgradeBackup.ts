@@ -2,6 +2,7 @@
 
 import { mkdirSync, statfsSync } from 'node:fs'
 import path from 'node:path'
+import type { BackupSettings } from './backupSettings.ts'
 import { openPool } from '../platform/db/driver/client.ts'
 import type { ConnectionOptions } from '../platform/db/driver/client.ts'
 import type { BeforeMigration } from '../platform/db/migrations.ts'
@@ -31,11 +32,9 @@ async function roomOf(connection: ConnectionOptions): Promise<Room> {
   }
 }
 
-function folderIn(home: string): string {
-  const folder = path.join(home, 'backups')
+function makeFolder(folder: string): void {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
-    return folder
   } catch (error) {
     const { code = 'unknown error' } = error as NodeJS.ErrnoException
     throw startProblem(`No backup can be made before the migration, because ${folder} cannot be made (${code}): ${OTHERWISE}`, error)
@@ -49,7 +48,8 @@ const freeBytesOf = (folder: string): number => {
 
 /** The place and the source of a backup before a migration. */
 export interface UpgradeBackup {
-  readonly home: string
+  /** Where it is put, and for whom it is encrypted: as every backup that this server makes. */
+  readonly backups: Pick<BackupSettings, 'folder' | 'recipient'>
   readonly version: string
   /** A login that may read all tables. */
   readonly connection: ConnectionOptions
@@ -59,18 +59,18 @@ export interface UpgradeBackup {
 }
 
 /**
- * Makes a backup below the home before a database is migrated. It stays there until an operator removes it.
+ * Makes a backup in the folder of backups before a database is migrated. It stays there until an operator removes it.
  * @throws an error with a sentence for the operator when there is no room for it, or it cannot be written; then nothing is migrated
  */
 export const backUpBeforeMigration =
-  ({ home, version, connection, log, freeBytes = freeBytesOf }: UpgradeBackup): BeforeMigration =>
+  ({ backups: { folder, recipient }, version, connection, log, freeBytes = freeBytesOf }: UpgradeBackup): BeforeMigration =>
   async ({ pending }) => {
     const { bytes: size, canBackUp } = await roomOf(connection)
     if (!canBackUp) {
       log.warn('no backup was made before the migration: the database is of a release that had none')
       return
     }
-    const folder = folderIn(home)
+    makeFolder(folder)
     const free = freeBytes(folder)
     if (free < size + SPARE_BYTES)
       throw startProblem(
@@ -78,9 +78,8 @@ export const backUpBeforeMigration =
       )
     const at = new Date().toISOString().slice(0, 19).replaceAll(/[-:]/g, '')
     const { backupToFile } = await import('../backup/index.ts')
-    const { file, bytes } = await backupToFile(
-      { connection, encryption: null, version },
-      path.join(folder, `before-${version}-${at}.backup`),
-    )
+    const encryption = recipient === null ? null : { recipient }
+    const name = `before-${version}-${at}.backup${encryption === null ? '' : '.age'}`
+    const { file, bytes } = await backupToFile({ connection, encryption, version }, path.join(folder, name))
     log.info({ file, bytes, pending: pending.length }, 'a backup was made before the migration')
   }

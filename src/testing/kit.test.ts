@@ -42,6 +42,22 @@ test('The clients of the board, an agent, a run and no party have the rights of 
   expect((await server.anonymous.get('/api/companies')).status).toBe(401)
 })
 
+test('The typed client of a party has its rights, and the matchers know what it answers', async () => {
+  const { run, issue } = await held()
+  const { api } = server.as(run)
+  const { data, response } = await api.GET('/api/issues/{id}', { params: { path: { id: issue.id } } })
+  expect(response.status).toBe(200)
+  expect(data).toMatchObject({ id: issue.id, title: issue.title })
+  await expect(data).toBeHeldBy(run)
+  const commented = await api.POST('/api/issues/{id}/comments', { params: { path: { id: issue.id } }, body: { body: 'Ünder way' } })
+  expect(commented.data).toMatchObject({ body: 'Ünder way' })
+  const refused = await server.anonymous.api.GET('/api/companies')
+  expect([refused.response.status, refused.data]).toEqual([401, undefined])
+  expect(refused.error).toMatchObject({ code: expect.any(String) })
+  const heartbeat = await api.POST('/api/heartbeat-runs/{runId}/heartbeat', { params: { path: { runId: run.id } } })
+  expect(heartbeat.response.ok).toBe(true)
+})
+
 test('The matchers find the holder and the audit row, and their messages say what is there', async () => {
   const { agent, run, issue } = await held()
   await expect(issue).toBeHeldBy(run)
