@@ -51,7 +51,7 @@ test('The typed client of a party has its rights, and the matchers know what it 
   await expect(data).toBeHeldBy(run)
   const commented = await api.POST('/api/issues/{id}/comments', { params: { path: { id: issue.id } }, body: { body: 'Ünder way' } })
   expect(commented.data).toMatchObject({ body: 'Ünder way' })
-  const refused = await server.anonymous.api.GET('/api/companies')
+  const refused = await server.anonymous.api.GET('/api/companies', {})
   expect([refused.response.status, refused.data]).toEqual([401, undefined])
   expect(refused.error).toMatchObject({ code: expect.any(String) })
   const heartbeat = await api.POST('/api/heartbeat-runs/{runId}/heartbeat', { params: { path: { runId: run.id } } })
