@@ -37,6 +37,8 @@ import {
 } from './checkers.ts'
 
 const SERVER_COUNT = 3
+/** With workers; each of them is a process of its own. */
+const SERVERS_OF_WORKERS = 2
 /** Time limit for the end of every run after the load has stopped. */
 const DRAIN_TIMEOUT_MS = 60_000
 /** The same limit for a mutant. */
@@ -72,7 +74,7 @@ export async function runChaosTest(options: ChaosTestOptions): Promise<Report> {
   const cleanups: (() => Promise<unknown> | void)[] = [() => removeHome(home)]
   // Every process of the test ends with this process. Postgres ends by itself.
   const killProcesses = (): void => {
-    signalAll([...fleet.map((server) => server.pid()).filter((pid) => pid !== 0), ...findMarkedProcesses(marker)], 'SIGKILL')
+    signalAll([...fleet.flatMap((server) => server.allProcesses()), ...findMarkedProcesses(marker)], 'SIGKILL')
     rmSync(home, { recursive: true, force: true })
   }
   process.once('exit', killProcesses)
@@ -92,7 +94,8 @@ export async function runChaosTest(options: ChaosTestOptions): Promise<Report> {
         home: path.join(home, 'servers'),
         databaseEnv: postgres.env,
         secret,
-        count: SERVER_COUNT,
+        count: options.workers === 1 ? SERVER_COUNT : SERVERS_OF_WORKERS,
+        workers: options.workers,
       })),
     )
     cleanups.push(() => Promise.all(fleet.map((server) => server.kill())))
@@ -128,7 +131,7 @@ async function runPhases(
   const invariantMonitor = startInvariantMonitor({ postgres, client, findings, log })
   log(`${servers.length} servers, ${agents.length} agents, ${setups.flatMap(({ hot }) => hot).length} hot issues: load starts`)
   const load = startLoad({ client, setups, executionLog, seed: seed + 1000, findings })
-  const nemesis = startNemesis({ servers, postgres, findings, random: seededRandom(seed + 3), seconds, log })
+  const nemesis = startNemesis({ servers, postgres, findings, random: seededRandom(seed + 3), seconds, workers: options.workers, log })
   await waitForDuration(seconds, options.stopOnViolation, findings)
   await nemesis.stop()
   await load.stop()
@@ -166,8 +169,8 @@ async function runPhases(
     requests: client.history.length,
     'accepted requests by kind': countAcceptedByName(client),
     'lost attempts': client.lostAttempts(),
-    'servers killed (SIGKILL)': nemesis.faults.kills,
-    'servers stopped (SIGSTOP)': nemesis.faults.pauses,
+    'servers or workers killed (SIGKILL)': nemesis.faults.kills,
+    'servers or workers stopped (SIGSTOP)': nemesis.faults.pauses,
     'limits crossed / raised, refusals': `${budgets.crossed} / ${budgets.raised}, ${budgets.refused}`,
     'database sessions terminated': nemesis.faults.terminated,
     'Postgres restarts / crashes': `${nemesis.faults.restarts} / ${nemesis.faults.crashes}`,

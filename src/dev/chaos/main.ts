@@ -10,7 +10,7 @@ import type { Options, ChaosRequest } from './options.ts'
 import { runChaosTest } from './chaosTest.ts'
 import type { Report } from './chaosTest.ts'
 
-// Runs the chaos test: three servers on one Postgres under load, with faults injected, and a check of every property.
+// Runs the chaos test: servers on one Postgres under load, with faults injected, and a check of every property.
 // Decision 0014 in doc/decisions explains it; `npm run chaos -- --help` prints the options.
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`)
@@ -75,7 +75,7 @@ if (help) {
   process.stdout.write(helpText)
   process.exit(0)
 }
-print(`seed ${options.seed}, ${options.seconds} s, ${options.agents} agents`)
+print(`seed ${options.seed}, ${options.seconds} s, ${options.agents} agents${options.workers === 1 ? '' : `, ${options.workers} workers`}`)
 let hasPassed = true
 if (mutants.length === 0) hasPassed = await testOriginal(options)
 for (const mutant of mutants) hasPassed = (await testMutant(mutant, options)) && hasPassed

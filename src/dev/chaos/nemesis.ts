@@ -41,19 +41,36 @@ export function startNemesis(options: NemesisOptions): Nemesis {
     async stop() {
       stopping.abort()
       await injections
-      for (const server of options.servers) if (server.state() === 'stopped') server.resume()
+      for (const server of options.servers) for (const pid of server.processes()) server.resume(pid)
       await Promise.all(context.pendingRestarts)
       if (failures.length > 0) throw new AggregateError(failures, 'the nemesis failed to inject a fault')
     },
   }
 }
 
-/** Kills a random server every ten seconds and starts it again. */
-async function killServers({ servers, findings, random, log, faults, pendingRestarts, wait }: NemesisContext): Promise<void> {
-  for (;;) {
+/** Of so many kills one is of a whole server, where servers have workers. */
+const KILLS_PER_WHOLE_SERVER = 3
+
+/** Kills a random worker, which its server starts again. */
+function killWorker(server: Server, { random, log, faults }: NemesisContext): void {
+  const worker = random.pick(server.processes())
+  if (worker === undefined) return
+  log(`nemesis: SIGKILL a worker of ${server.name}`)
+  faults.kills += 1
+  server.killWorker(worker)
+}
+
+/** Kills a random server, or a worker of one, every ten seconds. A server is started again. */
+async function killServers(context: NemesisContext): Promise<void> {
+  const { servers, findings, random, log, faults, pendingRestarts, wait } = context
+  for (let round = 1; ; round += 1) {
     await wait(KILL_INTERVAL_S * 1000)
     const server = random.pick(servers.filter((each) => each.state() === 'up'))
     if (server === undefined) continue
+    if (context.workers > 1 && round % KILLS_PER_WHOLE_SERVER !== 0) {
+      killWorker(server, context)
+      continue
+    }
     log(`nemesis: SIGKILL ${server.name}`)
     faults.kills += 1
     await server.kill()

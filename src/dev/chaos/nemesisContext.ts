@@ -23,6 +23,8 @@ export interface NemesisOptions {
   readonly findings: Findings
   readonly random: SeededRandom
   readonly seconds: number
+  /** Processes of each server. */
+  readonly workers: number
   readonly log: (line: string) => void
 }
 

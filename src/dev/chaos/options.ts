@@ -10,6 +10,8 @@ export interface Options {
   /** Seed of all random choices. The operating system schedules the processes, so two tests with one seed still differ. */
   readonly seed: number
   readonly agents: number
+  /** Processes of each server. With more than one, most kills are of a worker, and so is a stop. */
+  readonly workers: number
 }
 
 /** The parsed command line. */
@@ -26,6 +28,7 @@ const MUTANT_SECONDS = 55
 const DEFAULT_AGENTS = 100
 /** With fewer agents, some behaviors have no agent. */
 const MIN_AGENTS = 20
+const MAX_WORKERS = 8
 
 /** The text that `--help` prints. */
 export const helpText = `Usage: npm run chaos -- [options]
@@ -40,6 +43,8 @@ Options:
   --seed <n>       Use n as the seed of all random choices. The default is a random number, which the first line of the
                    output prints. Environment variable: CHAOS_SEED.
   --agents <n>     Create n agents, at least ${MIN_AGENTS}. The default is ${DEFAULT_AGENTS}. Environment variable: CHAOS_AGENTS.
+  --workers <n>    Start servers of n workers each (PAPERCLIP_WORKERS), and two of them instead of three. Two of three kills, and every
+                   stop, are of a worker. The default is 1. Environment variable: CHAOS_WORKERS.
   --mutant <name>  Plant the named bug into a copy of the program and check that a property catches it. The option may be
                    repeated.
   --mutants        Do the same for every mutant, one after the other.
@@ -57,6 +62,12 @@ const parseInteger = (name: string, text: string | undefined, fallback: number, 
   const value = Number(text)
   if (!Number.isInteger(value) || value < min) throw new Error(`--${name} must be an integer of at least ${min}`)
   return value
+}
+
+const parseWorkers = (text: string | undefined): number => {
+  const workers = parseInteger('workers', text, 1, 1)
+  if (workers > MAX_WORKERS) throw new Error(`--workers must be at most ${MAX_WORKERS}`)
+  return workers
 }
 
 function findMutant(name: string): Mutant {
@@ -77,6 +88,7 @@ export function readOptions(args: readonly string[], env: Readonly<Record<string
       seconds: { type: 'string' },
       seed: { type: 'string' },
       agents: { type: 'string' },
+      workers: { type: 'string' },
       mutant: { type: 'string', multiple: true },
       mutants: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
@@ -87,6 +99,7 @@ export function readOptions(args: readonly string[], env: Readonly<Record<string
     seconds: parseInteger('seconds', values.seconds ?? env['CHAOS_SECONDS'], selected.length > 0 ? MUTANT_SECONDS : DEFAULT_SECONDS, 1),
     seed: parseInteger('seed', values.seed ?? env['CHAOS_SEED'], randomInt(2 ** 31), 0),
     agents: parseInteger('agents', values.agents ?? env['CHAOS_AGENTS'], DEFAULT_AGENTS, MIN_AGENTS),
+    workers: parseWorkers(values.workers ?? env['CHAOS_WORKERS']),
     mutants: selected,
     help: values.help,
   }

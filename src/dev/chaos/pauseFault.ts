@@ -36,9 +36,10 @@ interface UnendedRun {
 
 async function pauseBusiestServer(context: NemesisContext): Promise<void> {
   const { postgres, findings, log, faults, signal, wait } = context
-  const { server, runs } = await findBusiestServer(context)
-  log(`nemesis: SIGSTOP ${server.name}, which supervises ${runs.length} runs`)
-  server.pause()
+  const { server, pid, runs } = await findBusiestProcess(context)
+  const name = server.processes().length > 1 ? `a worker of ${server.name}` : server.name
+  log(`nemesis: SIGSTOP ${name}, which supervises ${runs.length} runs`)
+  server.pause(pid)
   try {
     await wait(PAUSE_S * 1000)
     for (const { id, expiredFor } of await readUnended(postgres, runs)) {
@@ -51,26 +52,32 @@ async function pauseBusiestServer(context: NemesisContext): Promise<void> {
     const unended = new Set((await readUnended(postgres, runs)).map(({ id }) => id))
     const lost = runs.filter((id) => !unended.has(id))
     const endsBefore = await readRunEnds(postgres, lost)
-    server.resume()
-    log(`nemesis: SIGCONT ${server.name}`)
+    server.resume(pid)
+    log(`nemesis: SIGCONT ${name}`)
     faults.pauses += 1
     if (!signal.aborted) await checkRecovery(context, server, lost, endsBefore)
   }
 }
 
-/** Finds the server that supervises the most runs. After the time limit it returns a random server without runs. */
-async function findBusiestServer({ servers, postgres, random }: NemesisContext): Promise<{ server: Server; runs: string[] }> {
+interface BusyProcess {
+  readonly server: Server
+  readonly pid: number
+  readonly runs: string[]
+}
+
+/** Finds the process that supervises the most runs. After the time limit it returns a random one without runs. */
+async function findBusiestProcess({ servers, postgres, random }: NemesisContext): Promise<BusyProcess> {
   const deadline = performance.now() + BUSY_SERVER_TIMEOUT_MS
   for (;;) {
-    const up = servers.filter((each) => each.state() === 'up')
+    const up = servers.filter((each) => each.state() === 'up').flatMap((server) => server.processes().map((pid) => ({ server, pid })))
     const rows = await postgres.queryWithRetry<{ pid: number; runs: string[] }>(
       `select s.pid, array_agg(r.id) as runs from servers s join heartbeat_runs r on r.supervisor_id = s.id and r.status = 'running'
        where s.pid = any($1::int[]) group by s.pid order by count(*) desc limit 1`,
-      [up.map((each) => each.pid())],
+      [up.map(({ pid }) => pid)],
     )
-    const server = up.find((each) => each.pid() === rows[0]?.pid)
-    if (server !== undefined) return { server, runs: rows[0]?.runs ?? [] }
-    if (performance.now() > deadline) return { server: random.pick(up), runs: [] }
+    const busiest = up.find(({ pid }) => pid === rows[0]?.pid)
+    if (busiest !== undefined) return { ...busiest, runs: rows[0]?.runs ?? [] }
+    if (performance.now() > deadline && up.length > 0) return { ...random.pick(up), runs: [] }
     await sleep(100)
   }
 }
