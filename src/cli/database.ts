@@ -5,7 +5,7 @@ import type { Config, ConfigResult } from '../server/config.ts'
 import type { ConnectionOptions, Pool } from '../platform/db/driver/client.ts'
 import type { Store } from '../platform/db/types.ts'
 import type { Io } from './io.ts'
-import { commandProblem, EXIT } from './problem.ts'
+import { commandProblem, EXIT, usageProblem } from './problem.ts'
 
 /** A database that a command has opened. */
 export interface OpenedDatabase {
@@ -24,6 +24,36 @@ export async function readConfigOf(io: Io): Promise<ConfigResult> {
 
 /** The wait for connections that are in use, in milliseconds. */
 const CLOSE_MS = 1000
+
+type DatabaseSetting = 'DATABASE_URL' | 'DATABASE_OWNER_URL'
+
+/** The first of these settings that a start of a server on the home would find; the empty text for none. */
+async function settingOf(io: Io, names: readonly DatabaseSetting[]): Promise<string> {
+  const { configFileOf } = await import('../server/configSources.ts')
+  const { layerSettings } = await import('../server/configFile.ts')
+  const { resolveSecretFiles } = await import('../server/secretVariables.ts')
+  const env = { ...io.env, PAPERCLIP_HOME: io.home }
+  const file = configFileOf(env)
+  const { values, problems } = resolveSecretFiles(layerSettings(env, file).values)
+  const own = problems.filter((problem) => names.some((name) => problem.startsWith(name)))
+  // A file that cannot be read may name another database than the one that would be taken without it.
+  if (file.problems.length > 0 || own.length > 0) throw commandProblem(EXIT.bad, { message: [...file.problems, ...own].join('; ') })
+  return names.map((name) => values[name] ?? '').find((value) => value !== '') ?? ''
+}
+
+/**
+ * The URL of the database that a command means: that of its option, else that of a start of a server on the home.
+ * @param names of the settings, of which the first that is given counts
+ * @returns null for the embedded database of the home
+ * @throws a problem for a URL of another kind, and for settings that cannot be read
+ */
+export async function databaseUrlOf(io: Io, option: string | undefined, names: readonly DatabaseSetting[]): Promise<string | null> {
+  const url = option ?? (await settingOf(io, names))
+  if (url === '') return null
+  if (!URL.canParse(url) || !/^postgres(ql)?:$/.test(new URL(url).protocol))
+    throw usageProblem('The URL of the database must be a postgres:// URL')
+  return url
+}
 
 interface Logins {
   readonly application: ConnectionOptions

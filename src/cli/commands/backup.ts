@@ -3,6 +3,7 @@ import type { Decryption, Encryption, Place, RestoreReport } from '../../backup/
 import { isStartProblem } from '../../platform/kernel/startProblem.ts'
 import { command } from '../command.ts'
 import type { Outcome } from '../command.ts'
+import { databaseUrlOf } from '../database.ts'
 import type { Io } from '../io.ts'
 import { commandProblem, EXIT, usageProblem } from '../problem.ts'
 import { fields, table } from '../table.ts'
@@ -17,12 +18,9 @@ const passphraseFile = z.string().optional().describe('file with the passphrase 
 const identityFile = z.string().optional().describe('file with the private key of age that opens the backup')
 
 /** The database of a command line. */
-function placeOf(io: Io, given: string | undefined): Place {
-  const url = given ?? io.env['DATABASE_OWNER_URL'] ?? io.env['DATABASE_URL'] ?? ''
-  if (url === '') return { home: io.home }
-  if (!URL.canParse(url) || !/^postgres(ql)?:$/.test(new URL(url).protocol))
-    throw usageProblem('The URL of the database must be a postgres:// URL')
-  return { databaseUrl: url }
+async function placeOf(io: Io, given: string | undefined): Promise<Place> {
+  const url = await databaseUrlOf(io, given, ['DATABASE_OWNER_URL', 'DATABASE_URL'])
+  return url === null ? { home: io.home } : { databaseUrl: url }
 }
 
 interface OpeningOptions {
@@ -85,7 +83,7 @@ const backupCommand = command({
       if (file === '-' && io.json) throw usageProblem('The standard output cannot be the backup and JSON')
       const encryption = encryptionOf(passphrase, recipient)
       const keys = withKeys === undefined ? null : await exportKeys(io.home, withKeys)
-      const facts = await onDatabase(placeOf(io, given), async (connection) => {
+      const facts = await onDatabase(await placeOf(io, given), async (connection) => {
         const source = { connection, encryption, version }
         if (file !== '-') return await backupToFile(source, file)
         return { ...(await backupToStream(source, process.stdout)), file: null, bytes: null, sha256: null }
@@ -198,7 +196,7 @@ const restoreCommand = command({
       const put = keys === undefined ? [] : await importKeys(keys, io.home)
       const newKeysFile = agentKeys ?? path.join(io.home, 'restored-agent-keys.ndjson')
       const source = { file, decryption: decryptionOf(opening) }
-      const report = await onNewDatabase(placeOf(io, given), (connection) =>
+      const report = await onNewDatabase(await placeOf(io, given), (connection) =>
         restoreBackup(connection, { source, journalHome: journal ?? io.home, newKeysFile }),
       )
       const { journalProblem, issuedKeys } = report
@@ -223,7 +221,7 @@ const physicalCommand = command({
   run: (io, { folder, databaseUrl: given }) =>
     explained(async () => {
       const { onDatabase, writePhysicalBackup } = await import('../../backup/index.ts')
-      const written = await onDatabase(placeOf(io, given), (connection) => writePhysicalBackup(connection, folder))
+      const written = await onDatabase(await placeOf(io, given), (connection) => writePhysicalBackup(connection, folder))
       io.note(NO_KEYS)
       return {
         data: written,

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { CompanyMove, MoveEnd, MoveOverReport, TargetPlace } from '../../moveover/index.ts'
 import { isStartProblem } from '../../platform/kernel/startProblem.ts'
 import { command } from '../command.ts'
+import { databaseUrlOf } from '../database.ts'
 import type { Io } from '../io.ts'
 import { commandProblem, EXIT, usageProblem } from '../problem.ts'
 import type { ExitCode } from '../problem.ts'
@@ -9,11 +10,9 @@ import { sentence } from '../screen.ts'
 import { fields, table } from '../table.ts'
 
 /** The database that companies move into. */
-function placeOf(io: Io, given: string | undefined): TargetPlace {
-  const url = given ?? io.env['DATABASE_URL'] ?? ''
-  if (url === '') return { home: io.home }
-  if (!/^postgres(ql)?:\/\//.test(url)) throw usageProblem('The URL of the database must be a postgres:// URL')
-  return { databaseUrl: url }
+async function placeOf(io: Io, given: string | undefined): Promise<TargetPlace> {
+  const url = await databaseUrlOf(io, given, ['DATABASE_URL'])
+  return url === null ? { home: io.home } : { databaseUrl: url }
 }
 
 /** The URL of the source: an argument is in the list of processes for every account of the machine, so it may also come from the environment. */
@@ -137,7 +136,7 @@ export const importCommand = command({
       onProgress: io.note,
     }
     try {
-      const report = await onTarget(placeOf(io, databaseUrl), async (store) => await moveOver({ ...request, store }))
+      const report = await onTarget(await placeOf(io, databaseUrl), async (store) => await moveOver({ ...request, store }))
       const left = report.end?.kind === 'interrupted' ? { left: `still to come: ${leftText(report.end)}` } : {}
       return { data: report, text: reportText(io, report), exit: exitOf(report), ...left }
     } catch (error) {
