@@ -97,7 +97,11 @@ const cookieValue = /^(\d{1,15})\.(\d{1,10}|-)\.([\w-]{16})\.([\w-]{43})$/
  * @param memory that of this process, unless given
  * @param now milliseconds since the epoch; for tests
  */
-export function createBoardSessions(token: BoardToken, now: () => number = Date.now, memory: BoardMemory = createBoardMemory()): BoardSessions {
+export function createBoardSessions(
+  token: BoardToken,
+  now: () => number = Date.now,
+  memory: BoardMemory = createBoardMemory(),
+): BoardSessions {
   const key = token.deriveKey('board cookie')
   const sign = (text: string): string => createHmac('sha256', key).update(text).digest('base64url')
 

@@ -17,8 +17,11 @@ function packageOf(input) {
 function noticeOf(folder) {
   const place = path.join(root, folder)
   const { name, version, license } = JSON.parse(readFileSync(path.join(place, 'package.json'), 'utf8'))
-  const file = readdirSync(place).toSorted().find((each) => LICENCE.test(each))
-  const text = file === undefined ? `Its package has no text of its licence. It states: ${license}` : readFileSync(path.join(place, file), 'utf8')
+  const file = readdirSync(place)
+    .toSorted()
+    .find((each) => LICENCE.test(each))
+  const text =
+    file === undefined ? `Its package has no text of its licence. It states: ${license}` : readFileSync(path.join(place, file), 'utf8')
   return `${name} ${version} (${license})\n\n${text.trim()}\n`
 }
 

@@ -1,6 +1,18 @@
 import { execFile, execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
@@ -25,7 +37,8 @@ const ORIGINS: Readonly<Record<string, RegExp>> = {
   'the licences of compiled packages': /^dist\/THIRD-PARTY\.txt$/,
 }
 
-const withoutOrigin = (files: readonly string[]): string[] => files.filter((file) => !Object.values(ORIGINS).some((origin) => origin.test(file)))
+const withoutOrigin = (files: readonly string[]): string[] =>
+  files.filter((file) => !Object.values(ORIGINS).some((origin) => origin.test(file)))
 
 interface Packed {
   readonly name: string
@@ -67,14 +80,20 @@ describe('the package without its types, put together here', () => {
     expect(withoutOrigin(names)).toEqual([])
     for (const [origin, pattern] of Object.entries(ORIGINS))
       if (origin !== 'the types of the exports') expect(names.filter((name) => pattern.test(name)).length, origin).toBeGreaterThan(0)
-    const inputs = new Set(names.filter((name) => name.endsWith('.map')).flatMap((name) => (JSON.parse(readFileSync(path.join(place, name), 'utf8')) as { sources: string[] }).sources))
+    const inputs = new Set(
+      names
+        .filter((name) => name.endsWith('.map'))
+        .flatMap((name) => (JSON.parse(readFileSync(path.join(place, name), 'utf8')) as { sources: string[] }).sources),
+    )
     expect([...inputs].filter((source) => /src\/dev\/|\.test\.|\.fixture\./.test(source))).toEqual([])
     expect(inputs).toContain('../src/server/server.ts')
   })
 
   test('No file of it names a place of the machine that made it', () => {
     const places = [root, realpathSync(root), realpathSync(path.join(root, 'node_modules')), homedir()].filter((each) => each !== '/')
-    const files = readdirSync(path.join(place, 'dist'), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile() && !/\.(?:br|gzip)$/.test(entry.name))
+    const files = readdirSync(path.join(place, 'dist'), { recursive: true, withFileTypes: true }).filter(
+      (entry) => entry.isFile() && !/\.(?:br|gzip)$/.test(entry.name),
+    )
     expect(files.length).toBeGreaterThan(20)
     const naming = files.filter((entry) => {
       const text = readFileSync(path.join(entry.parentPath, entry.name), 'utf8')
@@ -90,7 +109,9 @@ describe('the package without its types, put together here', () => {
     for (const version of Object.values(dependencies)) expect(version).toMatch(/^\d+\.\d+\.\d+/)
     expect(bin).toEqual({ 'paperclip-server': 'src/launch/paperclip-server.js' })
     expect(Object.keys(scripts)).toEqual(['postpack'])
-    expect(Object.keys(exports)).toEqual(expect.arrayContaining(['.', './client', './openapi.json', './config.schema.json', './package.json']))
+    expect(Object.keys(exports)).toEqual(
+      expect.arrayContaining(['.', './client', './openapi.json', './config.schema.json', './package.json']),
+    )
     expect(readFileSync(path.join(place, 'dist/THIRD-PARTY.txt'), 'utf8')).toMatch(/^express \d[^]*^react \d[^]*^zod \d/m)
   })
 
@@ -128,7 +149,9 @@ describe('the package without its types, put together here', () => {
 
 /** A copy of what git knows of this checkout, with its packages. */
 function cloneCheckout(target: string): void {
-  const files = execFileSync('git', ['ls-files', '-co', '--exclude-standard', '-z'], { cwd: root, encoding: 'utf8' }).split('\0').filter((file) => file !== '' && existsSync(path.join(root, file)))
+  const files = execFileSync('git', ['ls-files', '-co', '--exclude-standard', '-z'], { cwd: root, encoding: 'utf8' })
+    .split('\0')
+    .filter((file) => file !== '' && existsSync(path.join(root, file)))
   for (const file of files) cpSync(path.join(root, file), path.join(target, file))
   symlinkSync(path.join(root, 'node_modules'), path.join(target, 'node_modules'))
   if (existsSync(path.join(root, 'tools/api-document/node_modules')))
@@ -159,10 +182,15 @@ describe.runIf(isFullCheck)('npm pack', () => {
   })
 
   test('Every file has a known origin, and no declaration imports what the package does not have', () => {
-    const names = execFileSync('tar', ['-tzf', tarball], { encoding: 'utf8' }).trim().split('\n').map((name) => name.replace(/^package\//, ''))
+    const names = execFileSync('tar', ['-tzf', tarball], { encoding: 'utf8' })
+      .trim()
+      .split('\n')
+      .map((name) => name.replace(/^package\//, ''))
     expect(withoutOrigin(names)).toEqual([])
     const types = names.filter((name) => name.endsWith('.d.ts'))
-    expect(types).toEqual(expect.arrayContaining(['dist/types/server/embed.d.ts', 'dist/types/client/index.d.ts', 'dist/types/client/paths.d.ts']))
+    expect(types).toEqual(
+      expect.arrayContaining(['dist/types/server/embed.d.ts', 'dist/types/client/index.d.ts', 'dist/types/client/paths.d.ts']),
+    )
     execFileSync('tar', ['-xzf', tarball, '-C', folder], { encoding: 'utf8' })
   })
 
@@ -175,7 +203,9 @@ describe.runIf(isFullCheck)('npm pack', () => {
     const within = { cwd: home, env, ...account }
     execFileSync('npm', ['init', '-y', '--silent'], within)
     execFileSync('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error', tarball], { ...within, stdio: 'pipe' })
-    expect(execFileSync('npx', ['--no-install', 'paperclip-server', '--version'], { ...within, encoding: 'utf8' }).trim()).toBe(manifestOf(root).version)
+    expect(execFileSync('npx', ['--no-install', 'paperclip-server', '--version'], { ...within, encoding: 'utf8' }).trim()).toBe(
+      manifestOf(root).version,
+    )
     const costs: number[] = []
     for (const _ of ['first', 'second', 'third']) {
       const server = startPackaged({ program: 'npx', cwd: home, home: path.join(home, 'server'), account, env })
@@ -214,9 +244,25 @@ export const code: string | undefined = error?.code
 await client.GET('/api/none')
 `,
     )
-    const strict = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2023', '--lib', 'es2023,dom', '--types', '', '--skipLibCheck', 'false']
+    const strict = [
+      '--noEmit',
+      '--strict',
+      '--module',
+      'nodenext',
+      '--target',
+      'es2023',
+      '--lib',
+      'es2023,dom',
+      '--types',
+      '',
+      '--skipLibCheck',
+      'false',
+    ]
     const compile = (options: readonly string[], file: string): void =>
-      void execFileSync(process.execPath, [path.join(root, 'node_modules/typescript/bin/tsc'), ...options, file], { cwd: user, stdio: 'pipe' })
+      void execFileSync(process.execPath, [path.join(root, 'node_modules/typescript/bin/tsc'), ...options, file], {
+        cwd: user,
+        stdio: 'pipe',
+      })
     compile(strict, 'main.mts')
     writeFileSync(
       path.join(user, 'kit.mts'),
@@ -229,7 +275,18 @@ export const title: string | undefined = data?.title
 export const none = data?.nothing
 `,
     )
-    const forNode = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2023', '--types', 'node', '--typeRoots', path.join(root, 'node_modules/@types')]
+    const forNode = [
+      '--noEmit',
+      '--strict',
+      '--module',
+      'nodenext',
+      '--target',
+      'es2023',
+      '--types',
+      'node',
+      '--typeRoots',
+      path.join(root, 'node_modules/@types'),
+    ]
     compile(forNode, 'kit.mts')
   })
 })

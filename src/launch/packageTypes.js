@@ -61,7 +61,8 @@ export async function writeTypes(entries, target) {
     await run(process.execPath, [path.join(root, 'node_modules/typescript/bin/tsc'), '-p', config])
     await run(process.execPath, [path.join(root, 'tools/api-document/types.mjs'), path.join(work, 'paths.d.ts')])
     const done = new Set()
-    for (const entry of entries) await copyReached(path.join(work, 'out'), target, entry.replace(/^src\//, '').replace(/\.ts$/, '.d.ts'), done)
+    for (const entry of entries)
+      await copyReached(path.join(work, 'out'), target, entry.replace(/^src\//, '').replace(/\.ts$/, '.d.ts'), done)
     if (existsSync(path.join(target, PATHS))) await copyFile(path.join(work, 'paths.d.ts'), path.join(target, PATHS))
   } finally {
     await rm(work, { recursive: true, force: true })

@@ -40,7 +40,14 @@ describe('the file of settings', () => {
       PAPERCLIP_BOARD_TOKEN: SECRET,
     })
     expect(problems).toEqual([])
-    expect(config).toMatchObject({ port: 3200, logLevel: 'warn', maxRuns: 4, allowedHostnames: ['a.example', 'b.example'], adapters: [], boardToken: SECRET })
+    expect(config).toMatchObject({
+      port: 3200,
+      logLevel: 'warn',
+      maxRuns: 4,
+      allowedHostnames: ['a.example', 'b.example'],
+      adapters: [],
+      boardToken: SECRET,
+    })
     expect(config?.deployment.allowsSignUp).toBe(false)
   })
 
@@ -92,7 +99,12 @@ describe('the file of settings', () => {
     expect(problems).toEqual([expect.stringMatching(/is not JSON: see line 3, column 3|is not JSON/)])
     expect(problems[0]).toContain(file)
     expect(problems.join()).not.toContain(SECRET.slice(0, 6))
-    for (const [text, sentence] of [['', 'is not JSON'], ['[]', 'must be an object'], ['"x"', 'must be an object'], [`{"a":"${'x'.repeat(300_000)}"}`, 'has more than 256 KiB']] as const)
+    for (const [text, sentence] of [
+      ['', 'is not JSON'],
+      ['[]', 'must be an object'],
+      ['"x"', 'must be an object'],
+      [`{"a":"${'x'.repeat(300_000)}"}`, 'has more than 256 KiB'],
+    ] as const)
       expect(read(text).problems.join(), text.slice(0, 10)).toContain(sentence)
   })
 
@@ -169,7 +181,9 @@ describe('the schema of the file', () => {
   })
 
   test('Every default of the schema is a value that the file may have', () => {
-    const defaults = Object.fromEntries(Object.entries(configSchema().properties).flatMap(([name, { default: value }]) => (value === undefined ? [] : [[name, value]])))
+    const defaults = Object.fromEntries(
+      Object.entries(configSchema().properties).flatMap(([name, { default: value }]) => (value === undefined ? [] : [[name, value]])),
+    )
     expect(Object.keys(defaults).length).toBeGreaterThan(25)
     const { config, problems } = read(defaults)
     expect(problems).toEqual([])
@@ -181,7 +195,12 @@ describe('the schema of the file', () => {
 describe('the sources of the settings', () => {
   test('Each setting has its value and the place that it comes from, and no secret is shown', () => {
     const { home } = homeWith({ PORT: 3200, PAPERCLIP_BOARD_TOKEN: SECRET, BETTER_AUTH_SECRET: [SECRET, SECRET], PAPERCLIP_ADAPTERS: [] })
-    const env = { PAPERCLIP_HOME: home, LOG_LEVEL: 'warn', DATABASE_URL: `postgres://u:${SECRET}@h/d`, PAPERCLIP_METRICS_TOKEN_FILE: '/run/secrets/metrics' }
+    const env = {
+      PAPERCLIP_HOME: home,
+      LOG_LEVEL: 'warn',
+      DATABASE_URL: `postgres://u:${SECRET}@h/d`,
+      PAPERCLIP_METRICS_TOKEN_FILE: '/run/secrets/metrics',
+    }
     const shown = showSettings(env, configFileOf(env))
     expect(shown.map(({ name }) => name)).toEqual([...settingNames])
     const of = (name: string) => shown.find((each) => each.name === name)

@@ -58,7 +58,9 @@ function openFile(file: string): OpenedFile | null {
     if (own !== undefined && uid !== own && uid !== 0)
       throw new FileProblem(`belongs to another account (uid ${uid}): make it a file of the account of this server`)
     if ((mode & OTHERS_WRITE) !== 0)
-      throw new FileProblem(`can be written by other accounts (mode ${modeText(mode)}), which would then configure this server: chmod go-w it`)
+      throw new FileProblem(
+        `can be written by other accounts (mode ${modeText(mode)}), which would then configure this server: chmod go-w it`,
+      )
     requireSafeFolder(path.dirname(file), own)
     if (size > MAX_BYTES) throw new FileProblem(`has more than ${MAX_BYTES / 1024} KiB`)
     return { text: readFileSync(descriptor, 'utf8'), mode }
@@ -71,9 +73,13 @@ function openFile(file: string): OpenedFile | null {
 function requireSafeFolder(folder: string, own: number | undefined): void {
   const { uid, mode } = statSync(folder)
   if (own !== undefined && uid !== own && uid !== 0)
-    throw new FileProblem(`stands in a folder of another account (uid ${uid}), which could replace it: give the folder to the account of this server`)
+    throw new FileProblem(
+      `stands in a folder of another account (uid ${uid}), which could replace it: give the folder to the account of this server`,
+    )
   if ((mode & OTHERS_WRITE) !== 0)
-    throw new FileProblem(`stands in a folder that other accounts can write (mode ${modeText(mode)}), so they could replace it: chmod go-w the folder`)
+    throw new FileProblem(
+      `stands in a folder that other accounts can write (mode ${modeText(mode)}), so they could replace it: chmod go-w the folder`,
+    )
 }
 
 function statOfFile(descriptor: number) {

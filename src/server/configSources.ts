@@ -52,7 +52,8 @@ export function showSettings(env: Environment, file: ConfigFile): SettingSource[
   return settingNames.map((name) => {
     const value = values[name]
     const path = secrets.includes(name) ? values[`${name}_FILE`] : undefined
-    if (isGiven(name, value)) return { name, value: secrets.includes(name) ? COVERED : withoutPassword(value), source: sourceOf(name), note: null }
+    if (isGiven(name, value))
+      return { name, value: secrets.includes(name) ? COVERED : withoutPassword(value), source: sourceOf(name), note: null }
     if (path !== undefined && path !== '') return { name, value: COVERED, source: sourceOf(`${name}_FILE`), note: `from ${path}` }
     const { default: fallback } = schemas[name]
     const text = Array.isArray(fallback) ? fallback.join(',') : fallback

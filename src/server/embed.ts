@@ -36,7 +36,8 @@ function configOf({ home, port = 0, host, databaseUrl, settings = {} }: EmbedOpt
     ...(databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl }),
   })
   if ('problems' in result) throw new Error(`paperclip-server cannot start: ${result.problems.join('; ')}`)
-  if (result.config.workers > 1) throw new Error('paperclip-server cannot start: PAPERCLIP_WORKERS needs processes of its own, so the command')
+  if (result.config.workers > 1)
+    throw new Error('paperclip-server cannot start: PAPERCLIP_WORKERS needs processes of its own, so the command')
   return result.config
 }
 

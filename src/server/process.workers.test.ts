@@ -28,7 +28,10 @@ const SLOW_MS = 180_000
 
 /** The workers of a server: the children of its process that run the program again. */
 function workersOf({ pid }: ServerProcess): number[] {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter((text) => text !== '')
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+    .trim()
+    .split(' ')
+    .filter((text) => text !== '')
   return children.map(Number).filter((child) => commandOf(child).includes('--enable-source-maps'))
 }
 

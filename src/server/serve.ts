@@ -36,7 +36,8 @@ export async function serveAlone(serving: Serving, lifecycle: ProcessLifecycle):
 }
 
 /** The runs that a worker executes at once: its part of those of the server. */
-const runsOf = ({ maxRuns, workers }: Config, number: number): number => Math.floor(maxRuns / workers) + (number <= maxRuns % workers ? 1 : 0)
+const runsOf = ({ maxRuns, workers }: Config, number: number): number =>
+  Math.floor(maxRuns / workers) + (number <= maxRuns % workers ? 1 : 0)
 
 /** Serves in processes of their own, on one port. This process owns the database and the port, and starts a worker again that ends. */
 export async function serveByWorkers(serving: Serving, lifecycle: ProcessLifecycle): Promise<ReadyFacts> {

@@ -291,7 +291,16 @@ export async function startServer(
   )
   // Without file descriptors a connection cannot be accepted. The next one may be.
   server.on('error', (error) => log.error({ err: error }, 'cannot accept connections'))
-  const started = createRunner({ store, tokens, ...agentHost, maxRuns: config.maxRuns, apiUrl: config.apiUrl ?? url, observer: feed, peers, log })
+  const started = createRunner({
+    store,
+    tokens,
+    ...agentHost,
+    maxRuns: config.maxRuns,
+    apiUrl: config.apiUrl ?? url,
+    observer: feed,
+    peers,
+    log,
+  })
   runner = started
   const webhooks = startWebhookDelivery({ store, feed, outbound: agentHost.adapters.outbound, log }, { lookIntervalMs: null })
   const tasks = backgroundTasks({ ...open, runner: started, retention: config.retention, conditions, register, people, webhooks })

@@ -122,7 +122,15 @@ function announce({ url, board, signInPath, claimPath, isolation, config, log, i
   if (isShown) return
   if (claimUrl !== null) log.warn({ claimUrl }, UNCLAIMED)
   log.info(
-    { url, database, version, agentIsolation: isolation.kind, isolationReason: isolation.reason, board: board.sentence, ...workersOf(config) },
+    {
+      url,
+      database,
+      version,
+      agentIsolation: isolation.kind,
+      isolationReason: isolation.reason,
+      board: board.sentence,
+      ...workersOf(config),
+    },
     'listening',
   )
 }
@@ -148,7 +156,11 @@ export async function start(lifecycle: ProcessLifecycle): Promise<void> {
     setPrices(config.prices)
     if (config.workers === 1) await collectTraces(config, lifecycle, log)
     // Loading the program takes as long as starting Postgres, so both are done at the same time.
-    const modules = Promise.all([import('../platform/db/migrate.ts'), import('../platform/db/connectionRoom.ts'), config.workers === 1 && import('./server.ts')])
+    const modules = Promise.all([
+      import('../platform/db/migrate.ts'),
+      import('../platform/db/connectionRoom.ts'),
+      config.workers === 1 && import('./server.ts'),
+    ])
     modules.catch(() => {})
     const { isolation: mode, user } = config.agents
     const isolating = reservedAccounts(config).then((reserved) => probeIsolation({ mode, user, home: config.home, reserved }))

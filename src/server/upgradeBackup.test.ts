@@ -17,7 +17,13 @@ async function place() {
     rmSync(home, { recursive: true, force: true })
   })
   const { log, text } = captureLog()
-  return { home, database, log, text, backup: { backups: { folder: path.join(home, 'backups'), recipient: null }, version: '9.9.9', connection: database.owner, log } }
+  return {
+    home,
+    database,
+    log,
+    text,
+    backup: { backups: { folder: path.join(home, 'backups'), recipient: null }, version: '9.9.9', connection: database.owner, log },
+  }
 }
 
 test('A database that is about to be migrated gets a backup that its owner alone may read', async () => {
@@ -41,7 +47,9 @@ test('Without room, or without a folder, the start ends with a sentence that say
   expect(readdirSync(path.join(home, 'backups'))).toEqual([])
   const blocked = path.join(home, 'file')
   writeFileSync(blocked, '')
-  await expect(backUpBeforeMigration({ ...backup, backups: { folder: path.join(blocked, 'backups'), recipient: null } })(state)).rejects.toThrow(/cannot be made \(ENOTDIR\)/)
+  await expect(
+    backUpBeforeMigration({ ...backup, backups: { folder: path.join(blocked, 'backups'), recipient: null } })(state),
+  ).rejects.toThrow(/cannot be made \(ENOTDIR\)/)
 })
 
 test('A database of a release that had no backups is migrated without one, and the log says so', async () => {

@@ -1,5 +1,16 @@
 import { execFile } from 'node:child_process'
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
@@ -65,21 +76,25 @@ test('A server of the file ${number} answers', async () => {
 })
 `
 
-test(`Of ${FILES} test files in parallel each has a server, whether it closes it, forgets it or is killed, and no process, folder or port is left`, { timeout: TIMEOUT_MS }, async () => {
-  const files = path.join(project, 'parallel')
-  const urls = path.join(folder, 'urls')
-  mkdirSync(files)
-  const names = Array.from({ length: FILES }, (_, number) => path.join(files, `file${number}.js`))
-  for (const [number, name] of names.entries()) writeFileSync(name, fileOf(number, urls))
-  const concurrency = `--test-concurrency=${FILES}`
-  const { stdout } = (await run(process.execPath, ['--test', concurrency, ...names], { cwd: project, env: environment() }).catch(
-    (error: unknown) => error,
-  )) as { readonly stdout: string }
-  const killed = Math.ceil(FILES / 3)
-  expect(stdout).toContain(`# pass ${FILES - killed}\n`)
-  expect(stdout).toContain(`# fail ${killed}\n`)
-  await expectNothingLeft()
-  const ports = readFileSync(urls, 'utf8').trim().split('\n')
-  expect(new Set(ports).size).toBe(FILES)
-  for (const url of ports) await expect(fetch(url)).rejects.toThrow('fetch failed')
-})
+test(
+  `Of ${FILES} test files in parallel each has a server, whether it closes it, forgets it or is killed, and no process, folder or port is left`,
+  { timeout: TIMEOUT_MS },
+  async () => {
+    const files = path.join(project, 'parallel')
+    const urls = path.join(folder, 'urls')
+    mkdirSync(files)
+    const names = Array.from({ length: FILES }, (_, number) => path.join(files, `file${number}.js`))
+    for (const [number, name] of names.entries()) writeFileSync(name, fileOf(number, urls))
+    const concurrency = `--test-concurrency=${FILES}`
+    const { stdout } = (await run(process.execPath, ['--test', concurrency, ...names], { cwd: project, env: environment() }).catch(
+      (error: unknown) => error,
+    )) as { readonly stdout: string }
+    const killed = Math.ceil(FILES / 3)
+    expect(stdout).toContain(`# pass ${FILES - killed}\n`)
+    expect(stdout).toContain(`# fail ${killed}\n`)
+    await expectNothingLeft()
+    const ports = readFileSync(urls, 'utf8').trim().split('\n')
+    expect(new Set(ports).size).toBe(FILES)
+    for (const url of ports) await expect(fetch(url)).rejects.toThrow('fetch failed')
+  },
+)

@@ -18,9 +18,12 @@ function homeWith(settings: object): string {
 
 async function run(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
   const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()]
+  const text = { out: '', error: '' }
+  stdout.setEncoding('utf8').on('data', (chunk: string) => (text.out += chunk))
+  stderr.setEncoding('utf8').on('data', (chunk: string) => (text.error += chunk))
   const signal = new AbortController().signal
   const exit = await runProgram({ version: '1.0.0', commands }, args, { env, stdin, stdout, stderr, signal })
-  return { exit, out: String(stdout.read() ?? ''), error: String(stderr.read() ?? '') }
+  return { exit, ...text }
 }
 
 describe('paperclip-server config', () => {
@@ -40,7 +43,10 @@ describe('paperclip-server config', () => {
   })
 
   test('check is 0 for good settings, and 1 with a line for each problem', async () => {
-    expect(await run(['config', 'check', '--home', homeWith({ PORT: 3200 })])).toMatchObject({ exit: 0, out: expect.stringContaining('are good') })
+    expect(await run(['config', 'check', '--home', homeWith({ PORT: 3200 })])).toMatchObject({
+      exit: 0,
+      out: expect.stringContaining('are good'),
+    })
     const home = homeWith({ PROT: 3200 })
     const bad = await run(['config', 'check', '--json', '--home', home], { PAPERCLIP_MAX_RUNS: 'many' })
     expect(bad.exit).toBe(1)

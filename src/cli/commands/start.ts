@@ -5,18 +5,29 @@ const MAX_PORT = 65_535
 
 /** Options in the place of settings: they go before the environment and the file of the home. */
 const options = z.object({
-  port: z.coerce.number().int().min(0).max(MAX_PORT).optional().describe('the port to listen on, 0 for a free one; otherwise PORT, or 3100'),
+  port: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .max(MAX_PORT)
+    .optional()
+    .describe('the port to listen on, 0 for a free one; otherwise PORT, or 3100'),
   host: z.string().min(1).optional().describe('the address to listen on; otherwise HOST, or 127.0.0.1'),
   databaseUrl: z
     .string()
     .min(1)
     .optional()
-    .describe('a postgres:// URL without a password, which other accounts could see here; otherwise DATABASE_URL, or the embedded Postgres'),
+    .describe(
+      'a postgres:// URL without a password, which other accounts could see here; otherwise DATABASE_URL, or the embedded Postgres',
+    ),
   workers: z.coerce.number().int().min(1).optional().describe('processes that serve on the port; otherwise PAPERCLIP_WORKERS, or 1'),
 })
 
 /** The settings that options replace; a secret in both forms. */
-export function settingsOf({ port, host, databaseUrl, workers }: z.output<typeof options>, home: string): Record<string, string | undefined> {
+export function settingsOf(
+  { port, host, databaseUrl, workers }: z.output<typeof options>,
+  home: string,
+): Record<string, string | undefined> {
   return {
     PAPERCLIP_HOME: home,
     ...(port === undefined ? {} : { PORT: String(port) }),

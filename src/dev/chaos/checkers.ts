@@ -267,8 +267,7 @@ export function checkLogs(servers: readonly Server[], findings: Findings): void 
       }
       const { level, msg, status } = JSON.parse(line) as { level: number; msg: string; status?: number }
       const isExpected = status === 503 || msg === DATABASE_UNRESPONSIVE || databaseUnreachablePattern.test(line) || isExpectedEnd(line)
-      if (level >= ERROR_LEVEL && !isExpected)
-        findings.reportViolation('orderly', `${name} logged ${line.slice(0, 600)}`)
+      if (level >= ERROR_LEVEL && !isExpected) findings.reportViolation('orderly', `${name} logged ${line.slice(0, 600)}`)
     }
   }
   findings.reportCoverage('orderly', `${lines} log lines checked`)

@@ -11,7 +11,10 @@ const root = path.resolve(import.meta.dirname, '../../..')
 export async function assemblePackage(place: string): Promise<void> {
   const checkout = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as Record<string, unknown>
   mkdirSync(place, { recursive: true })
-  const built = await buildPackage(Object.keys(checkout['optionalDependencies'] as object), { target: path.join(place, 'dist'), hasTypes: false })
+  const built = await buildPackage(Object.keys(checkout['optionalDependencies'] as object), {
+    target: path.join(place, 'dist'),
+    hasTypes: false,
+  })
   for (const name of ['drizzle', 'doc/generated', 'src/launch', 'src/org/chart'])
     cpSync(path.join(root, name), path.join(place, name), { recursive: true })
   const manifest = packedManifest(checkout, built) as { readonly dependencies: Readonly<Record<string, string>> }

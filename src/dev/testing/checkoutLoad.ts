@@ -29,7 +29,8 @@ export async function openRuns(url: string, count: number): Promise<{ companyId:
   const { id: companyId } = (await send(`${url}/api/companies`, 'POST', { name: 'Load' })).body as { id: string }
   const runs: OpenRun[] = []
   for (let at = 0; at < count; at += 1) {
-    const { id: agentId } = (await send(`${url}/api/companies/${companyId}/agents`, 'POST', { name: `Agent ${at}`, role: 'engineer' })).body as { id: string }
+    const { id: agentId } = (await send(`${url}/api/companies/${companyId}/agents`, 'POST', { name: `Agent ${at}`, role: 'engineer' }))
+      .body as { id: string }
     const { token: key } = (await send(`${url}/api/agents/${agentId}/keys`, 'POST', { name: 'test' })).body as { token: string }
     const { token } = (await send(`${url}/api/agents/${agentId}/runs`, 'POST', { leaseSeconds: 300 }, key)).body as { token: string }
     runs.push({ agentId, token })
@@ -50,7 +51,9 @@ async function post(url: string, body: unknown, token: string): Promise<Answer> 
 
 /** Begins to take and return an issue that no other client takes. */
 export async function takeAndReturn(url: string, companyId: string, { agentId, token }: OpenRun): Promise<Load> {
-  const { id } = (await send(`${url}/api/companies/${companyId}/issues`, 'POST', { title: 'Take me', status: 'todo' })).body as { id: string }
+  const { id } = (await send(`${url}/api/companies/${companyId}/issues`, 'POST', { title: 'Take me', status: 'todo' })).body as {
+    id: string
+  }
   let isStopping = false
   let done = 0
   let lost = 0

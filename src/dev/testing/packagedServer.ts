@@ -57,7 +57,8 @@ export function startPackaged({ program, home, cwd = '/', env = {}, account = {}
         return url
       }),
     /** The process of the server, which npx and its shell stand before. */
-    serverPid: () => processGroup(leader).find((pid) => /paperclip-server\0start/.test(commandLineOf(pid)) && commandLineOf(pid).startsWith('node')),
+    serverPid: () =>
+      processGroup(leader).find((pid) => /paperclip-server\0start/.test(commandLineOf(pid)) && commandLineOf(pid).startsWith('node')),
     async stop() {
       // npx passes a signal on to its child.
       signalAll(processGroup(leader), 'SIGTERM')

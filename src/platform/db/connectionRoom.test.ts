@@ -80,6 +80,8 @@ describe('the room for the pools of several processes', () => {
   })
 
   test('Too many for the limit are refused with what they need, and the other way out (T5)', () => {
-    expect(() => among(31, 4)).toThrow(/allows 31 connections, and this server needs 68, or 32 at least: raise it to 68.*or lower PAPERCLIP_WORKERS/)
+    expect(() => among(31, 4)).toThrow(
+      /allows 31 connections, and this server needs 68, or 32 at least: raise it to 68.*or lower PAPERCLIP_WORKERS/,
+    )
   })
 })

@@ -100,7 +100,10 @@ async function keep(first: StartedWorker, { start, number, signal, log }: Keepin
     const how = await current.exited
     if (signal.aborted) return
     if (performance.now() - since > HEALTHY_AFTER_MS) backoffMs = MIN_BACKOFF_MS
-    log.error({ worker: number, workerPid: current.worker.process.pid, how, nextStartInMs: backoffMs }, 'a worker ended; it is started again')
+    log.error(
+      { worker: number, workerPid: current.worker.process.pid, how, nextStartInMs: backoffMs },
+      'a worker ended; it is started again',
+    )
     await sleep(backoffMs, undefined, { signal }).catch(() => {})
     if (signal.aborted) return
     backoffMs = Math.min(backoffMs * 2, MAX_BACKOFF_MS)

@@ -105,5 +105,7 @@ test('What one worker knows about the record all of them know, and an acceptance
   await expect.poll(() => other.doubt).toBe('contradicted')
   other.doubt = null
   other.acceptances += 1
-  await expect.poll(() => ({ ...recorder, doubt: recorder.doubt, acceptances: recorder.acceptances })).toMatchObject({ doubt: null, acceptances: 1 })
+  await expect
+    .poll(() => ({ ...recorder, doubt: recorder.doubt, acceptances: recorder.acceptances }))
+    .toMatchObject({ doubt: null, acceptances: 1 })
 })
