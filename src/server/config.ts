@@ -235,6 +235,12 @@ const retentionOf = (values: z.output<typeof environment>): Config['retention'] 
   runDays: values.PAPERCLIP_KEEP_RUN_DAYS,
 })
 
+const agentsOf = (values: z.output<typeof environment>): Config['agents'] => ({
+  isolation: values.PAPERCLIP_AGENT_ISOLATION,
+  user: values.PAPERCLIP_AGENT_USER ?? null,
+  paths: values.PAPERCLIP_AGENT_PATHS,
+})
+
 /** The configuration, or every problem in it. Problems do not repeat values, because a value may be a secret. */
 export type ConfigResult = { readonly config: Config } | { readonly problems: readonly string[] }
 
@@ -310,11 +316,7 @@ function readSettings(env: Readonly<Record<string, string | undefined>>): Config
       backups: backupSettingsOf(values),
       skillFolders: values.PAPERCLIP_SKILL_FOLDERS,
       worktreeFolder: values.PAPERCLIP_WORKTREE_FOLDER ?? null,
-      agents: {
-        isolation: values.PAPERCLIP_AGENT_ISOLATION,
-        user: values.PAPERCLIP_AGENT_USER ?? null,
-        paths: values.PAPERCLIP_AGENT_PATHS,
-      },
+      agents: agentsOf(values),
       quotas: { agent: quotaFrom(values, 'AGENT'), company: quotaFrom(values, 'COMPANY') },
       metricsToken: values.PAPERCLIP_METRICS_TOKEN ?? null,
       allowedOrigins: values.PAPERCLIP_ALLOWED_ORIGINS,

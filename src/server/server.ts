@@ -291,23 +291,13 @@ export async function startServer(
   )
   // Without file descriptors a connection cannot be accepted. The next one may be.
   server.on('error', (error) => log.error({ err: error }, 'cannot accept connections'))
-  const started = createRunner({
-    store,
-    tokens,
-    ...agentHost,
-    maxRuns: config.maxRuns,
-    apiUrl: config.apiUrl ?? url,
-    observer: feed,
-    peers,
-    log,
-  })
+  const ofRuns = { maxRuns: config.maxRuns, apiUrl: config.apiUrl ?? url, observer: feed }
+  const started = createRunner({ store, tokens, ...agentHost, ...ofRuns, peers, log })
   runner = started
   const webhooks = startWebhookDelivery({ store, feed, outbound: agentHost.adapters.outbound, log }, { lookIntervalMs: null })
-  const tasks = backgroundTasks({ ...open, runner: started, retention: config.retention, conditions, register, people, webhooks })
-  const loop = seams.startPeriodicTasks(
-    tasks.filter(({ name }) => runsHere(name, peers)),
-    log,
-  )
+  const background = { ...open, runner: started, retention: config.retention, conditions, register, people, webhooks }
+  const tasks = backgroundTasks(background).filter(({ name }) => runsHere(name, peers))
+  const loop = seams.startPeriodicTasks(tasks, log)
 
   const stop = stopperOf({ ...open, loop, outage, copies, runner: started, webhooks, feed, server, register, database })
   const claimPath = people === null ? null : await offerClaim(store)

@@ -136,6 +136,17 @@ const signalIfThere = (pid: number, signal: NodeJS.Signals): void => {
   }
 }
 
+/** Waits for the workers of a server that was killed. They end by themselves, but one that is stopped, which would keep the port. */
+async function untilEnded(workers: readonly number[]): Promise<void> {
+  const deadline = performance.now() + ORPHAN_TIMEOUT_MS
+  while (workers.some(isWorker)) {
+    if (performance.now() > deadline) for (const each of workers.filter(isWorker)) signalIfThere(each, 'SIGKILL')
+    await sleep(POLL_MS)
+  }
+}
+
+const lastLines = (file: string): string => readFileSync(file, 'utf8').slice(-2000)
+
 function createServerProcess(name: string, port: number, { program, home, databaseEnv, secret, workers }: ServerFleetOptions): Server {
   const url = `http://127.0.0.1:${port}`
   const serverHome = path.join(home, name.replace(' ', '-'))
@@ -161,12 +172,7 @@ function createServerProcess(name: string, port: number, { program, home, databa
       const orphaned = workers === 1 ? [] : processes()
       child?.kill('SIGKILL')
       await waitForExit()
-      // Workers end by themselves, but one that is stopped, which would keep the port.
-      const deadline = performance.now() + ORPHAN_TIMEOUT_MS
-      while (orphaned.some(isWorker)) {
-        if (performance.now() > deadline) for (const each of orphaned.filter(isWorker)) signalIfThere(each, 'SIGKILL')
-        await sleep(POLL_MS)
-      }
+      await untilEnded(orphaned)
     },
     killWorker: (worker) => signalIfThere(worker, 'SIGKILL'),
     async start() {
@@ -174,12 +180,11 @@ function createServerProcess(name: string, port: number, { program, home, databa
       child = started
       const deadline = performance.now() + (workers === 1 ? READY_TIMEOUT_MS : WORKERS_READY_TIMEOUT_MS)
       while (!((workers === 1 || isAnnounced(serverHome, started.pid ?? 0)) && (await isHealthy(url)))) {
-        if (started.exitCode !== null)
-          throw new Error(`${name} exited with ${started.exitCode}: ${readFileSync(logFile, 'utf8').slice(-2000)}`)
+        if (started.exitCode !== null) throw new Error(`${name} exited with ${started.exitCode}: ${lastLines(logFile)}`)
         if (performance.now() > deadline) {
           // A process that answers late would keep the port from the next attempt.
           await this.kill()
-          throw new Error(`${name} does not answer: ${readFileSync(logFile, 'utf8').slice(-2000)}`)
+          throw new Error(`${name} does not answer: ${lastLines(logFile)}`)
         }
         await sleep(POLL_MS)
       }
