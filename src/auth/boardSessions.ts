@@ -36,7 +36,7 @@ export interface BoardSessions {
   end(session: BoardSession): void
 }
 
-/** What sessions keep in memory: links that wait for a browser, and sessions that were signed out. */
+/** The memory of sessions: links that wait for a browser, and sessions that were signed out. */
 export interface BoardMemory {
   keepLink(signature: string, expiresAtMs: number): void
   /** Takes a link away. @returns its end; undefined when it is unknown, or was taken before */

@@ -65,7 +65,7 @@ describe('the package without its types, put together here', () => {
     place = path.join(folder, 'package')
     await assemblePackage(place)
     for (const name of ['README.md', 'LICENSE']) cpSync(path.join(root, name), path.join(place, name))
-    // What an operator could have left there.
+    // Files that an operator could have left there.
     for (const name of ['board-token', '.env', 'dist/types.fixture', 'build/server.mjs', 'src/dev/main.ts']) {
       mkdirSync(path.dirname(path.join(place, name)), { recursive: true })
       writeFileSync(path.join(place, name), 'x')

@@ -39,7 +39,7 @@ describe('ensureBinaries', { timeout: SLOW_MS }, () => {
   test('A system without glibc, where no binary runs, ends the start with a sentence about DATABASE_URL, and nothing is copied', async () => {
     const packageFolder = join(await scratchFolder(), 'package')
     await packageIn(packageFolder)
-    // What a program is whose loader does not exist.
+    // A program whose loader does not exist.
     await rm(join(packageFolder, 'native/bin/postgres'))
     await writeFile(join(packageFolder, 'native/bin/postgres'), '#!/no/such/loader\n', { mode: 0o755 })
     const copyInto = join(packageFolder, 'never')
