@@ -222,7 +222,7 @@ describe('the sources of the settings', () => {
     expect(shown.find(({ name }) => name === 'OTEL_EXPORTER_OTLP_ENDPOINT')?.value).toBe('https://sender:(secret)@traces.example/otlp')
   })
 
-  test('Whatever a secret is set to, it is covered', () => {
+  test('Every secret is covered, in every value that it has', () => {
     const env = Object.fromEntries(secretVariables.map((name) => [name, SECRET]))
     const { home } = homeWith({})
     expect(JSON.stringify(showSettings(env, configFileOf({ PAPERCLIP_HOME: home })))).not.toContain(SECRET)

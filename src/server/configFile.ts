@@ -14,7 +14,7 @@ const HOME = 'PAPERCLIP_HOME'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-/** What stands in the file, as texts of the environment. */
+/** The content of the file, as texts of the environment. */
 export interface ConfigFile {
   readonly path: string
   readonly isPresent: boolean
@@ -24,7 +24,7 @@ export interface ConfigFile {
   readonly problems: readonly string[]
 }
 
-/** What a server has that is given all of its settings. */
+/** The file of a server that is given all of its settings. */
 export const NO_CONFIG_FILE: ConfigFile = { path: CONFIG_FILE, isPresent: false, values: {}, problems: [] }
 
 /** The one setting whose empty value has a meaning: no adapter at all. */
@@ -119,7 +119,7 @@ function textOf(value: unknown): { readonly text: string } | { readonly problem:
   return { problem: value === null ? 'must not be null: leave it out' : 'must be a text, a number, true, false, or a list of texts' }
 }
 
-/** What a setting of the file may be. */
+/** The names that a setting of the file may have. */
 export interface SettingNames {
   /** Every name, `NAME_FILE` of secrets included. */
   readonly known: readonly string[]

@@ -1,4 +1,4 @@
-// What a setting may be, as JSON Schema: made from the schema that reads the environment, so that the two cannot differ.
+// The values that settings may have, as JSON Schema: made from the schema that reads the environment, so that the two cannot differ.
 
 import { z } from 'zod'
 import { environment } from './config.ts'

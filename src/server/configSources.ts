@@ -18,7 +18,7 @@ export interface SettingSource {
   /** The value as text; null where there is none. A secret is `(secret)`. */
   readonly value: string | null
   readonly source: 'environment' | 'file' | 'default'
-  /** What happens without a value, or the file that a secret is read from. */
+  /** The behaviour without a value, or the file that a secret is read from. */
   readonly note: string | null
 }
 

@@ -27,7 +27,7 @@ async function openDatabase({ home, databaseUrl, databaseOwnerUrl, backups }: Co
   return { logins: { application: { connectionString: databaseUrl }, owner }, stop: () => Promise.resolve() }
 }
 
-/** Starts the database and the server of a configuration. What was started is stopped again when a later part fails. */
+/** Starts the database and the server of a configuration. Each started part is stopped again when a later one fails. */
 export async function openParts(config: Config, log: Log): Promise<EmbeddedServer> {
   const problems = await placeProblems(config)
   if (problems.length > 0) throw new Error(`paperclip-server cannot start: ${problems.join('; ')}`)

@@ -7,7 +7,7 @@ export type SettingName = keyof (typeof environment)['shape']
 
 export interface SettingText {
   readonly text: string
-  /** What the server does without it; left out where the default is a value. */
+  /** The behaviour without it; left out where the default is a value. */
   readonly unset?: string
 }
 

@@ -27,7 +27,7 @@ async function run(args: readonly string[], env: Readonly<Record<string, string>
 }
 
 describe('paperclip-server config', () => {
-  test('show has each setting with its source, for people and for programs, and covers secrets', async () => {
+  test('The command show has each setting with its source, for people and for programs, and covers secrets', async () => {
     const home = homeWith({ PORT: 3200, PAPERCLIP_BOARD_TOKEN: SECRET })
     const people = await run(['config', 'show', '--set', '--home', home], { LOG_LEVEL: 'warn' })
     expect(people.exit).toBe(0)
@@ -42,7 +42,7 @@ describe('paperclip-server config', () => {
     expect(people.out + programs.out).not.toContain(SECRET)
   })
 
-  test('check is 0 for good settings, and 1 with a line for each problem', async () => {
+  test('The command check ends with 0 for good settings, and 1 with a line for each problem', async () => {
     expect(await run(['config', 'check', '--home', homeWith({ PORT: 3200 })])).toMatchObject({
       exit: 0,
       out: expect.stringContaining('are good'),
@@ -55,7 +55,7 @@ describe('paperclip-server config', () => {
     })
   })
 
-  test('schema is the JSON Schema of the file', async () => {
+  test('The command schema prints the JSON Schema of the file', async () => {
     expect(JSON.parse((await run(['config', 'schema'])).out)).toMatchObject({ properties: { PORT: { type: 'integer', maximum: 65_535 } } })
   })
 })

@@ -82,7 +82,7 @@ test('The import rules of .oxlintrc.json are those of src/dev/docs/importOrder.t
   expect(renderLintConfig(current)).toBe(current)
 })
 
-test('doc/CONFIGURATION.md has every setting as the code declares it (npm run docs writes it)', () => {
+test('The file doc/CONFIGURATION.md has every setting as the code declares it (npm run docs writes it)', () => {
   const page = readFileSync(path.join(root, 'doc/CONFIGURATION.md'), 'utf8')
   expect(renderConfiguration().split('\n')).toEqual(page.split('\n'))
 })

@@ -6,8 +6,8 @@ export interface PeerAnswers {
 }
 
 /**
- * The other workers of this server: processes of this host that serve on the same port and share its home. What decides anything is in the database; they share
- * what one process keeps in its memory.
+ * The other workers of this server: processes of this host that serve on the same port and share its home. Everything that decides is in the database; they share
+ * the things that one process keeps in its memory.
  */
 export interface Peers {
   /** The number of this worker, from 1. A worker that takes the place of one that died gets its number. */

@@ -22,7 +22,7 @@ const HEAP_OPTIONS = ['--max-semi-space-size=8', '--no-parallel-scavenge', '--ma
 
 /** The workers of a server. */
 export interface RunningWorkers {
-  /** What the first worker said when it listened. */
+  /** The facts that the first worker gave when it listened. */
   readonly facts: ReadyFacts
   /** Lets all workers open their log again, and read again what needs no restart. */
   readonly reload: () => void
@@ -37,7 +37,7 @@ interface StartedWorker {
   readonly exited: Promise<string>
 }
 
-/** What the primary process knows of a worker's assignment; the rest is the worker's own. */
+/** The part of a worker's assignment that the primary process knows; the rest is the worker's own. */
 export type AssignmentOf = (number: number) => Omit<Assignment, 'number' | 'notices'>
 
 const sendTo = (worker: Worker, message: ToWorker): void => {

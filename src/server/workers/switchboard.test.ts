@@ -93,7 +93,7 @@ test('A link of the board lets one browser in, at whichever worker it arrives, a
   expect(two?.verify(cookie)).toBeNull()
 })
 
-test('What one worker knows about the record all of them know, and an acceptance by any of them ends it', async () => {
+test('The knowledge of one worker about the record is that of all, and an acceptance by any of them ends it', async () => {
   const { start } = exchange()
   const states = [1, 2].map((number) => {
     const state: RecordState = { doubt: null, acceptances: 0 }
