@@ -22,7 +22,7 @@ async function run(args: readonly string[], env: Readonly<Record<string, string>
   stdout.setEncoding('utf8').on('data', (chunk: string) => (text.out += chunk))
   stderr.setEncoding('utf8').on('data', (chunk: string) => (text.error += chunk))
   const signal = new AbortController().signal
-  const exit = await runProgram({ version: '1.0.0', commands }, args, { env, stdin, stdout, stderr, signal })
+  const exit = await runProgram({ version: '1.0.0', commands }, args, { env, stdin, stdout, stderr, listenForSignals: () => signal })
   return { exit, ...text }
 }
 

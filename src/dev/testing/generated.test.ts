@@ -48,14 +48,21 @@ describe('doc/generated', () => {
       expect(schemas[name]?.properties?.['adapterConfig']).toMatchObject({ $ref: '#/components/schemas/AdapterConfig' })
   })
 
-  test.each(['config.schema.json', 'adapters.md', 'openapi.json', 'events.md', 'states.md', 'schema.sql', 'catalogue.json', 'routes.md', 'refusals.md'])(
-    'The file doc/generated/%s equals what the code renders (npm run docs writes it)',
-    async (name) => {
-      const rendered = (await renderGenerated(migrated))[name]
-      // As lines, so that a failure shows those that differ.
-      expect(rendered?.split('\n')).toEqual(readFileSync(path.join(root, 'doc/generated', name), 'utf8').split('\n'))
-    },
-  )
+  test.each([
+    'config.schema.json',
+    'adapters.md',
+    'openapi.json',
+    'events.md',
+    'states.md',
+    'schema.sql',
+    'catalogue.json',
+    'routes.md',
+    'refusals.md',
+  ])('The file doc/generated/%s equals what the code renders (npm run docs writes it)', async (name) => {
+    const rendered = (await renderGenerated(migrated))[name]
+    // As lines, so that a failure shows those that differ.
+    expect(rendered?.split('\n')).toEqual(readFileSync(path.join(root, 'doc/generated', name), 'utf8').split('\n'))
+  })
 })
 
 interface DocumentedSchema {
