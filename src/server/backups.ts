@@ -33,7 +33,7 @@ export function openBackups({ home, backups, writesHome }: BackupPlaces, store: 
       { name: 'backup', intervalMs: BACKUP_INTERVAL_MS, run: () => task.run() },
       ...(journal === null ? [] : [{ name: 'revocations', intervalMs: JOURNAL_INTERVAL_MS, run: () => journal.run() }]),
     ],
-    isJournalDone: journal.isDone,
+    isJournalDone: journal?.isDone ?? (() => true),
     stop: () => task.stop(),
     close: async () => await journal?.stop(),
   }
