@@ -48,6 +48,9 @@ export const skipReasons = [
   'no_assignee',
   'agent_not_invokable',
   'budget_exhausted',
+  'agent_interval',
+  'agent_quota',
+  'fired_before',
 ] as const
 export type SkipReason = (typeof skipReasons)[number]
 

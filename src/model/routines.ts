@@ -101,6 +101,8 @@ export const routineTriggers = pgTable(
     enabled: boolean('enabled').notNull().default(true),
     cronExpression: text('cron_expression'),
     timezone: text('timezone'),
+    /** Whether an agent wrote the expression or the zone last. The runs by such schedules stay within the quotas of agents (I21). */
+    setByAgent: boolean('set_by_agent').notNull().default(false),
     nextRunAt: instantColumn('next_run_at'),
     /** The last time that was fired or passed over. No time up to it is ever due again, wherever the clock is set. */
     lastDueAt: instantColumn('last_due_at'),
@@ -159,6 +161,8 @@ export const routineRuns = pgTable(
     replayKey: text('replay_key'),
     triggerPayload: jsonb('trigger_payload').$type<unknown>(),
     linkedIssueId: uuid('linked_issue_id'),
+    /** Whether its issue is done, cancelled or deleted. The database notes it with the change of the issue (`note_closed_issue_of_routine`). */
+    issueClosed: boolean('issue_closed').notNull().default(false),
     coalescedIntoRunId: uuid('coalesced_into_run_id'),
     failureReason: text('failure_reason'),
     dispatchFingerprint: text('dispatch_fingerprint'),
@@ -180,9 +184,14 @@ export const routineRuns = pgTable(
     uniqueIndex('routine_runs_replay_key')
       .on(table.triggerId, table.replayKey)
       .where(sql`replay_key is not null`),
-    index('routine_runs_open')
-      .on(table.createdAt, table.id)
+    // Whether an earlier issue of a routine is open is asked by each run of it.
+    index('routine_runs_active')
+      .on(table.routineId, table.createdAt.desc().nullsFirst(), table.id.desc().nullsFirst())
       .where(sql`status = 'issue_created'`),
+    // The task looks every second, and only at what has ended.
+    index('routine_runs_closed')
+      .on(table.createdAt, table.id)
+      .where(sql`status = 'issue_created' and issue_closed`),
     check('routine_runs_status_check', sql.raw(`status in (${list(routineRunStatus.statuses)})`)),
     check('routine_runs_source_check', sql.raw(`source in (${list(routineRunSources)})`)),
   ],

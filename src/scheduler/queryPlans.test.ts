@@ -87,6 +87,29 @@ test('No statement reads a whole queue to find one run, even when the queue was 
   expect(bad).toEqual({})
 })
 
+test('The runs of routines that have ended, and the open ones of one routine, are found by indexes of those alone', async () => {
+  const { company } = await world(server())
+  await query('alter table routine_runs set (autovacuum_enabled = off)')
+  await query(
+    `with r as (insert into routines (company_id, title) select $1, 'R' from generate_series(1, 20) returning id)
+     insert into routine_runs (company_id, routine_id, source, status, linked_issue_id, issue_closed)
+       select $1, r.id, 'manual', case when n % 4 = 0 then 'issue_created' else 'skipped' end, gen_random_uuid(), n = 4 from r, generate_series(1, 1000) n`,
+    [company.id],
+  )
+  await query('analyze routine_runs')
+  const indexesOf = async (name: string): Promise<(string | undefined)[]> => {
+    const nodes = nodesOf(await planOf(statementTexts().get(name) ?? ''))
+    expect(
+      nodes.filter((node) => node['Node Type'] === 'Seq Scan' && node['Relation Name'] === 'routine_runs'),
+      name,
+    ).toEqual([])
+    return nodes.map((node) => node['Index Name']).filter((index) => index?.startsWith('routine_runs') ?? false)
+  }
+  expect(await indexesOf('routine_runs_closed')).toEqual(['routine_runs_closed'])
+  expect(await indexesOf('routine_facts')).toEqual(['routine_runs_active'])
+  expect(await indexesOf('routine_schedule_use')).toContain('routine_runs_routine')
+})
+
 test('The issues that a run holds and the holds of a company are found by the indexes of holds, however many issues a company has', async () => {
   const { company, run, agent } = await world(server())
   const { id: runId } = await run(await agent())

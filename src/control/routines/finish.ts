@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm'
+import type { SQL } from 'drizzle-orm'
 import { companies } from '../../model/companies.ts'
 import { issues } from '../../model/issues.ts'
 import type { RoutineRunStatus } from '../../model/routineStatus.ts'
@@ -14,11 +15,24 @@ const LIMIT = sql.raw('200')
 
 const isClosed = sql`(i.id is null or i.status in ('done', 'cancelled'))`
 
-/** SQL: the runs whose issues are closed. */
-export const closedRunRows = sql`
+interface ClosedRun {
+  id: string
+  companyId: string
+}
+
+const closedRuns = (condition: SQL): SQL => sql`
   select rr.id, rr.company_id as "companyId" from ${routineRuns} rr left join ${issues} i on i.id = rr.linked_issue_id
-  where rr.status = 'issue_created' and ${isClosed} order by rr.created_at, rr.id limit ${LIMIT}`
-const closed = statement<object, { id: string; companyId: string }>('routine_runs_closed').read(closedRunRows)
+  where rr.status = 'issue_created' and ${condition} and ${isClosed} order by rr.created_at, rr.id limit ${LIMIT}`
+
+/**
+ * SQL: the runs whose issues are closed, as the database has noted. Its cost grows with the runs that ended and not with those that are open: a company may leave
+ * thousands of issues open.
+ */
+export const closedRunRows = closedRuns(sql`rr.issue_closed`)
+const closed = statement<object, ClosedRun>('routine_runs_closed').read(closedRunRows)
+
+// All that are open. The database notes each issue that closes; rows that came here in another way, as by a hand, are found by this one.
+const unnoted = statement<object, ClosedRun>('routine_runs_unnoted').read(closedRuns(sql`not rr.issue_closed`))
 
 interface EndedRun {
   id: string
@@ -40,9 +54,10 @@ const finish = statement<{ ended: string }, never>('routine_runs_finish').write(
   from jsonb_to_recordset(${param('ended', 'jsonb')}) as e (id uuid, status text, reason text) where rr.id = e.id`)
 
 /** Ends the runs whose issues were done, cancelled or deleted. @returns the failures */
-export async function finishRuns(store: Store): Promise<unknown[]> {
+export const finishRuns = async (store: Store): Promise<unknown[]> => await finishAll(store, await store.read.run(closed, {}))
+
+async function finishAll(store: Store, found: readonly ClosedRun[]): Promise<unknown[]> {
   const failures: unknown[] = []
-  const found = await store.read.run(closed, {})
   for (const companyId of new Set(found.map((run) => run.companyId))) {
     const runs = found.filter((run) => run.companyId === companyId)
     await mutate(systemCtx(store, companyId, 'routines'), async (tx) => {
@@ -73,8 +88,10 @@ const forget = statement<{ ids: string[] }, never>('routine_runs_forget').write(
   sql`delete from ${routineRuns} where id = any(${param('ids', 'uuid[]')})`,
 )
 
-/** Deletes old runs that have ended, some at a time, and records how many. The audit keeps what they did. */
+/** Deletes old runs that have ended, some at a time, and records how many. The audit keeps what they did. Ends runs, too, whose closed issue was not noted. */
 export async function forgetRuns(store: Store): Promise<void> {
+  const failures = await finishAll(store, await store.read.run(unnoted, {}))
+  if (failures.length > 0) throw new AggregateError(failures, 'some runs of routines could not be ended')
   for (;;) {
     const found = await store.read.run(companiesWithOld, {})
     let deleted = 0

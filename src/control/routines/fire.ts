@@ -17,6 +17,7 @@ import { routineRuns, routines, routineTriggers } from '../../model/routines.ts'
 import { param, statement } from '../../platform/db/statement.ts'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
+import { refuse } from '../../platform/kernel/errors.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
 import type { Instant } from '../../platform/kernel/time.ts'
 import { runTriggered } from './events.ts'
@@ -169,7 +170,7 @@ export const recordFailure = (tx: Tx, routine: RoutineRow, cause: Cause, failure
 /**
  * (tx) Runs a routine: makes its issue and wakes the assignee, or joins the open issue of an earlier run, or skips, as the facts and
  * its policy say. Expects the locks of `lockRoutine`.
- * @throws Refusal `unprocessable` for values of variables; those of `insertIssue`
+ * @throws Refusal `unprocessable` for values of variables; `conflict` for a webhook while nothing of the routine runs; those of `insertIssue`
  */
 export async function fire(tx: Tx, ctx: Ctx, { companyStatus, routine }: LockedRoutine, cause: Cause): Promise<Fired> {
   const { companyId, id: routineId, projectId, assigneeAgentId: agentId, parentIssueId } = routine
@@ -180,6 +181,9 @@ export async function fire(tx: Tx, ctx: Ctx, { companyStatus, routine }: LockedR
   const id = randomUUID()
   if (decision.kind === 'skip') {
     const failureReason = skipSentences[decision.why]
+    // A webhook is called by a program that knows nothing of this company, as often as it likes: it learns that nothing runs, and leaves no row.
+    if (cause.source === 'webhook' && decision.issueId === null)
+      refuse('conflict', { message: failureReason, details: { why: decision.why } })
     return await recordRun(tx, routine, cause, {
       ...nothing,
       id,

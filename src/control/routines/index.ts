@@ -1,3 +1,7 @@
 export { forgetRuns } from './finish.ts'
+export { insertRoutines, problemOfRoutine } from './insertMany.ts'
+export type { BatchRoutine } from './insertMany.ts'
+export { MAX_TRIGGERS } from './limits.ts'
 export { stopRoutinesOfAgent, stopRoutinesOfProject } from './stop.ts'
 export { routinesDue, tickRoutines } from './tick.ts'
+export { createRoutineBody, createTriggerBody } from './views.ts'

@@ -19,6 +19,7 @@ export type ShownTrigger = z.output<typeof routineTriggerView>
 
 /** A trigger with what is not shown of it. */
 export interface TriggerRow extends Omit<ShownTrigger, 'secretId'> {
+  readonly setByAgent: boolean
   readonly lastDueAt: Instant | null
   readonly secretVersion: number
   readonly keyId: string | null

@@ -7,19 +7,23 @@ import type { Tx } from '../../platform/db/types.ts'
 import { isSchedule, nextAfter } from '../../platform/cron/index.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import type { Instant } from '../../platform/kernel/time.ts'
+import { LONGEST_SET_BACK_HOURS } from './limits.ts'
 
 interface Schedule {
   readonly id: string
   readonly cronExpression: string
   readonly timezone: string
   readonly isWaiting: boolean
-  /** Now by the database's clock, or the last time that was fired, if the clock was set back behind it. */
+  /** Now by the database's clock, or the last time that was fired, if the clock was set back behind it by a day at most. */
   readonly from: Instant
 }
 
+// A clock that was ahead for a moment has fired times of next year. A schedule that waited for them would be silent for a year, whatever is done to it.
+const setBack = sql.raw(`interval '${LONGEST_SET_BACK_HOURS} hours'`)
+
 const schedulesOf = statement<{ routineIds: string[] }, Schedule>('routine_schedules').read(sql`
   select t.id, t.cron_expression as "cronExpression", t.timezone, (t.enabled and r.status = 'active') as "isWaiting",
-    greatest(now(), coalesce(t.last_due_at, now())) as "from"
+    case when t.last_due_at < now() + ${setBack} then greatest(now(), t.last_due_at) else now() end as "from"
   from ${routineTriggers} t join ${routines} r on r.id = t.routine_id
   where t.routine_id = any(${param('routineIds', 'uuid[]')}) and t.kind = 'schedule' order by t.id`)
 

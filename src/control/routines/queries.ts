@@ -28,16 +28,17 @@ export type TriggerWithTimes = z.output<typeof shownTriggerView>
 
 type Db = Pick<ReadDb | Tx, 'run'>
 
-const hiddenOfTriggers = ['lastDueAt', 'secretVersion', 'keyId', 'sealed']
+const hiddenOfTriggers = ['setByAgent', 'lastDueAt', 'secretVersion', 'keyId', 'sealed']
+const hiddenOfRuns = ['issueClosed', 'replayKey']
 
 /** The columns of a run that are shown. */
-export const runColumns = columnsOf(routineRuns, ['replayKey'])
+export const runColumns = columnsOf(routineRuns, hiddenOfRuns)
 
 // The tables in these lists have no alias: their columns are named with the table.
 const triggersJson = sql`coalesce((select json_agg(json_build_object(${jsonPairsOf(routineTriggers, hiddenOfTriggers)}, 'secretId', null)
   order by ${routineTriggers.createdAt}, ${routineTriggers.id}) from ${routineTriggers} where ${routineTriggers.routineId} = ${routines.id}), '[]'::json)`
 
-const lastRunJson = sql`(select json_build_object(${jsonPairsOf(routineRuns, ['replayKey'])}) from ${routineRuns}
+const lastRunJson = sql`(select json_build_object(${jsonPairsOf(routineRuns, hiddenOfRuns)}) from ${routineRuns}
   where ${routineRuns.routineId} = ${routines.id} order by ${routineRuns.createdAt} desc nulls first, ${routineRuns.id} desc nulls first limit 1)`
 
 const issueJson = (alias: string): SQL => {
@@ -132,7 +133,7 @@ function withTimes(trigger: ShownTrigger): TriggerWithTimes {
 
 /** A trigger without what is not shown of it. */
 export function shown(trigger: TriggerRow): TriggerWithTimes {
-  const { lastDueAt: _, secretVersion: _version, keyId: _key, sealed: _sealed, ...rest } = trigger
+  const { setByAgent: _set, lastDueAt: _, secretVersion: _version, keyId: _key, sealed: _sealed, ...rest } = trigger
   return withTimes({ ...rest, secretId: null })
 }
 

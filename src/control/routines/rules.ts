@@ -4,6 +4,7 @@ import { isInvokable } from '../../model/agentStatus.ts'
 import type { AgentStatus } from '../../model/agentStatus.ts'
 import type { CompanyStatus } from '../../model/companyStatus.ts'
 import type { ConcurrencyPolicy, RoutinePauseReason, RoutineStatus, SkipReason } from '../../model/routineStatus.ts'
+import { MAX_SCHEDULED_PER_HOUR_OF_AGENT, MIN_MINUTES_OF_AGENT } from './limits.ts'
 
 /** The facts of a run, read under the locks of its company and its routine. */
 export interface DispatchFacts {
@@ -49,6 +50,9 @@ export const skipSentences: Readonly<Record<SkipReason, string>> = {
   no_assignee: 'The routine has no assignee',
   agent_not_invokable: 'The assignee is paused, in quarantine or terminated',
   budget_exhausted: 'A budget above the assignee is used up',
+  agent_interval: `The routine ran by a schedule that an agent has set less than ${MIN_MINUTES_OF_AGENT} minutes before`,
+  agent_quota: `The schedules that the assignee has set made ${MAX_SCHEDULED_PER_HOUR_OF_AGENT} runs within an hour`,
+  fired_before: 'This time had its run before the clock was set back',
 }
 
 /**

@@ -138,6 +138,25 @@ describe('a due time', () => {
     expect(await lastAudit(server(), runs[0].id, 'routine.run_finished')).toMatchObject({ details: { status: 'completed' } })
   })
 
+  test('A run whose issue is open again is not ended, and one whose close was not noted is ended by the retention', async () => {
+    const { routineId } = await scheduled('0 0 1 1 *')
+    const [reopened, unnoted] = [
+      (await board().post(`/api/routines/${routineId}/run`, {})).body,
+      (await board().post(`/api/routines/${routineId}/run`, {})).body,
+    ]
+    for (const { linkedIssueId } of [reopened, unnoted]) await board().patch(`/api/issues/${linkedIssueId}`, { status: 'done' })
+    await board().patch(`/api/issues/${reopened.linkedIssueId}`, { status: 'todo' })
+    await server().database.sql.query('update routine_runs set issue_closed = false where id = $1', [unnoted.id])
+    await tick()
+    const statuses = async () => new Map((await runsOf(server(), routineId)).map(({ id, status }) => [id, status]))
+    expect([...(await statuses()).values()]).toEqual(['issue_created', 'issue_created'])
+    await forgetRuns(server().store)
+    expect(Object.fromEntries(await statuses())).toEqual({ [reopened.id]: 'issue_created', [unnoted.id]: 'completed' })
+    await board().patch(`/api/issues/${reopened.linkedIssueId}`, { status: 'done' })
+    await tick()
+    expect((await statuses()).get(reopened.id)).toBe('completed')
+  })
+
   test('A required variable without a default makes no schedule, and one that comes later makes failed runs, while other routines go on', async () => {
     const here = await world(server())
     const agent = await here.agent()

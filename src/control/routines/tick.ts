@@ -2,7 +2,8 @@
 
 import { sql } from 'drizzle-orm'
 import { companies } from '../../model/companies.ts'
-import { routineTriggers } from '../../model/routines.ts'
+import type { SkipReason } from '../../model/routineStatus.ts'
+import { routineRuns, routineTriggers } from '../../model/routines.ts'
 import { changedIfAny, mutate, unchanged } from '../../platform/db/mutate.ts'
 import { param, statement } from '../../platform/db/statement.ts'
 import { systemCtx } from '../../platform/db/context.ts'
@@ -11,6 +12,7 @@ import { lastTimes, nextAfter } from '../../platform/cron/index.ts'
 import { Refusal } from '../../platform/kernel/errors.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
 import type { Instant } from '../../platform/kernel/time.ts'
+import { overQuotaOfAgent } from './agentQuota.ts'
 import { fire, noCause, recordFailure, recordSkip } from './fire.ts'
 import type { Cause } from './fire.ts'
 import { closedRunRows, finishRuns } from './finish.ts'
@@ -50,13 +52,17 @@ const dueTriggers = statement<{ visited: readonly string[] }, Due>('routines_due
 interface Claimed {
   readonly cronExpression: string
   readonly timezone: string
+  readonly setByAgent: boolean
   readonly now: Instant
   readonly isMissed: boolean
+  /** Whether this time has a run: it was made while the clock was ahead. */
+  readonly isFired: boolean
 }
 
 // The row lock of the routine is held. The server that had it before has moved the time on, and then nothing is due here.
 const claim = statement<{ id: string; dueAt: Instant }, Claimed>('routine_claim').read(sql`
-  select t.cron_expression as "cronExpression", t.timezone, now() as now,
+  select t.cron_expression as "cronExpression", t.timezone, t.set_by_agent as "setByAgent", now() as now,
+    exists (select from ${routineRuns} rr where rr.trigger_id = t.id and rr.due_at = t.next_run_at) as "isFired",
     ${param('dueAt', 'timestamptz')} < now() - make_interval(secs => ${sql.raw(String(MISSED_AFTER_S))}) as "isMissed"
   from ${routineTriggers} t where t.id = ${param('id', 'uuid')} and t.next_run_at = ${param('dueAt', 'timestamptz')} and t.next_run_at <= now() and t.enabled`)
 
@@ -94,13 +100,21 @@ async function act(
   const { id, dueAt } = due
   const { cronExpression, timezone, now } = claimed
   const cause: Cause = { ...noCause, source: 'schedule', triggerId: id, dueAt }
-  const first = firstToFire(dueAt, claimed, locked.routine)
-  const isFired = first === dueAt
-  const { events } = isFired ? await run(cause) : await recordSkip(tx, locked.routine, cause, 'missed')
+  const first = claimed.isFired ? dueAt : firstToFire(dueAt, claimed, locked.routine)
+  const isFirst = first === dueAt
+  const why = isFirst ? await reasonToSkip(tx, claimed, locked.routine, dueAt) : 'missed'
+  const { events } =
+    why === null ? await run(cause) : await recordSkip(tx, locked.routine, claimed.isFired ? { ...cause, dueAt: null } : cause, why)
   // The time before the first that is still to be fired was passed over, too.
-  const passed = isFired || first === null ? dueAt : before(first < now ? first : now, MILLISECOND)
-  await tx.run(advance, { id, passed, next: isFired ? nextAfter(cronExpression, timezone, dueAt) : first })
+  const passed = isFirst || first === null ? dueAt : before(first < now ? first : now, MILLISECOND)
+  await tx.run(advance, { id, passed, next: isFirst ? nextAfter(cronExpression, timezone, dueAt) : first })
   return events
+}
+
+/** (tx) Why a due time that is not missed makes no run; null when it may. */
+async function reasonToSkip(tx: Tx, claimed: Claimed, routine: RoutineRow, dueAt: Instant): Promise<SkipReason | null> {
+  if (claimed.isFired) return 'fired_before'
+  return claimed.setByAgent ? await overQuotaOfAgent(tx, routine, dueAt) : null
 }
 
 /** A server that is busy, or a database that is away: the same will work later. */

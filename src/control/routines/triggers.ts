@@ -79,13 +79,20 @@ async function requireUsableSchedule(tx: Tx, ctx: Ctx, routine: RoutineRow, { cr
 
 const newSecret = (): string => randomBytes(SECRET_BYTES).toString('base64url')
 
-const urlOf = (origin: string, publicId: string): string => `${origin}/api/routine-triggers/public/${publicId}/fire`
-
 /** The columns of a webhook with a new secret. */
 interface WebhookColumns extends Sealed {
   readonly publicId: string
   readonly secretVersion: number
 }
+
+/** (tx) The columns of a new webhook, and its secret, which nothing shows again. @throws Refusal `vault_locked` */
+export async function newWebhook(tx: Tx, companyId: string, id: string): Promise<{ columns: WebhookColumns; secret: string }> {
+  const secret = newSecret()
+  const sealed = await sealValue(tx, companyId, purposeOf({ id, secretVersion: 1 }), secret)
+  return { columns: { publicId: randomBytes(PUBLIC_ID_BYTES).toString('hex'), secretVersion: 1, ...sealed }, secret }
+}
+
+const urlOf = (origin: string, publicId: string): string => `${origin}/api/routine-triggers/public/${publicId}/fire`
 
 /**
  * Adds a trigger to a routine. The answer shows the secret of a webhook, which nothing shows again.
@@ -100,22 +107,16 @@ export async function createTrigger(ctx: Ctx, routineId: string, input: CreateTr
     requireMayWriteCompany(companyStatus)
     await requireRoom(tx, ctx, routineId)
     if (input.kind === 'schedule') await requireUsableSchedule(tx, ctx, routine, input)
-    const secret = input.kind === 'webhook' ? newSecret() : null
-    const webhook: WebhookColumns | null =
-      secret === null
-        ? null
-        : {
-            publicId: randomBytes(PUBLIC_ID_BYTES).toString('hex'),
-            secretVersion: 1,
-            ...(await sealValue(tx, companyId, purposeOf({ id, secretVersion: 1 }), secret)),
-          }
+    const webhook = input.kind === 'webhook' ? await newWebhook(tx, companyId, id) : null
     const { agentId, userId } = authorOf(ctx.actor)
     const authors = { createdByAgentId: agentId, createdByUserId: userId, updatedByAgentId: agentId, updatedByUserId: userId }
-    await tx.insert(routineTriggers).values({ ...input, label: input.label ?? null, ...webhook, ...authors, id, companyId, routineId })
+    const setByAgent = ctx.actor.kind === 'agent'
+    await tx
+      .insert(routineTriggers)
+      .values({ ...input, label: input.label ?? null, ...webhook?.columns, ...authors, setByAgent, id, companyId, routineId })
     if (input.kind === 'schedule') await setNextTimes(tx, [routineId])
     const trigger = await triggerById(tx, companyId, id)
-    const secretMaterial =
-      webhook === null || secret === null ? null : { webhookUrl: urlOf(origin, webhook.publicId), webhookSecret: secret }
+    const secretMaterial = webhook === null ? null : { webhookUrl: urlOf(origin, webhook.columns.publicId), webhookSecret: webhook.secret }
     return changed({ trigger: shown(trigger), secretMaterial }, triggerCreated(id, trigger, { agentId: routine.assigneeAgentId }))
   })
 }
@@ -160,9 +161,10 @@ export async function updateTrigger(ctx: Ctx, id: string, input: PatchTrigger): 
     const { agentId: updatedByAgentId, userId: updatedByUserId } = authorOf(ctx.actor)
     // A trigger that is turned off is due at no time; `setNextTimes` writes that of one that is on.
     const idle = before.kind === 'schedule' && isScheduleChanged ? { nextRunAt: null } : {}
+    const setter = isReworded ? { setByAgent: ctx.actor.kind === 'agent' } : {}
     await tx
       .update(routineTriggers)
-      .set({ ...Object.fromEntries(changes), ...idle, updatedByAgentId, updatedByUserId, updatedAt: nextUpdatedAt })
+      .set({ ...Object.fromEntries(changes), ...idle, ...setter, updatedByAgentId, updatedByUserId, updatedAt: nextUpdatedAt })
       .where(eq(routineTriggers.id, id))
     if (before.kind === 'schedule' && isScheduleChanged) await setNextTimes(tx, [routine.id])
     const details = { routineId: routine.id, kind: before.kind, ...changeDetails(before, changes) }

@@ -166,6 +166,29 @@ describe('a webhook with a bearer', () => {
     expect((await call(path, '{}', { authorization: `Bearer ${taken.body.secretMaterial.webhookSecret}` })).status).toBe(429)
   })
 
+  test.each([
+    ['its company is paused', 'company_paused', "update companies set status = 'paused', pause_reason = 'manual' where id = $1", 'company'],
+    ['its company is archived', 'company_archived', "update companies set status = 'archived' where id = $1", 'company'],
+    [
+      'its agent is paused',
+      'agent_not_invokable',
+      "update agents set status = 'paused', pause_reason = 'manual', paused_at = now() where id = $1",
+      'agent',
+    ],
+  ] as const)('A call is refused and leaves no row while %s', async (_, why, sql, subject) => {
+    const { secret, path, routineId, here, agent } = await webhook({}, { concurrencyPolicy: 'skip_if_active' })
+    const auth = { authorization: `Bearer ${secret}` }
+    expect((await call(path, '{}', auth)).body.status).toBe('issue_created')
+    expect((await call(path, '{}', auth)).body).toMatchObject({ status: 'skipped' })
+    await server().database.sql.query(sql, [subject === 'company' ? here.company.id : agent.id])
+    const before = await auditCount(server())
+    for (let count = 0; count < 3; count += 1)
+      expect(await call(path, '{"n":1}', auth)).toMatchObject({ status: 409, body: { code: 'conflict', details: { why } } })
+    expect(await auditCount(server())).toBe(before)
+    expect(await runsOf(server(), routineId)).toHaveLength(2)
+    expect((await call(path, '{}', { authorization: 'Bearer wrong' })).status).toBe(401)
+  })
+
   test('Guesses of one address are slowed', async () => {
     const fire = () => guessed().anonymous.post(`/api/routine-triggers/public/${'a'.repeat(24)}/fire`, {}, { authorization: 'Bearer x' })
     const statuses: number[] = []

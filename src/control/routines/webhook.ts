@@ -143,7 +143,7 @@ function variablesIn(payload: unknown): Readonly<Record<string, unknown>> {
 /**
  * Runs a routine by its webhook. A request that repeats a signature, or a key, gets the run that the first one made.
  * @throws Refusal `unauthorized` for an unknown trigger and for a wrong proof alike, `too_many_guesses`; `conflict` when the trigger or its routine is
- *   off; `unprocessable` for variables; `quota_exceeded`, `vault_locked`
+ *   off, or when nothing of it runs: its company, project or assignee is stopped; `unprocessable` for variables; `quota_exceeded`, `vault_locked`
  */
 export async function fireWebhook(ctx: Ctx, publicId: string, payload: unknown, request: SignedRequest): Promise<RoutineRun> {
   const proof = await prove(ctx, publicId, request)
