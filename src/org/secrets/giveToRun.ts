@@ -33,14 +33,16 @@ export interface GivenSecret extends StoredSecret {
 
 const storedColumns = sql`s.id as "secretId", v.version, s.name, s.provider, v.key_id as "keyId", v.sealed, v.external_ref as "externalRef"`
 
-// Null is the newest version.
+// Null is the newest version. The rows stay until this transaction ends: a deletion locks its secret alone and then looks which live runs were given it, so it
+// either sees this run or is finished before, and then this run is given nothing. `run_secrets` has no foreign key that would do the same (decision 0083).
 const selectNamed = statement<{ companyId: string; ids: string[]; versions: (number | null)[] }, StoredSecret & { wanted: number | null }>(
   'secret_give',
 ).read(sql`
   select ${storedColumns}, w.version as wanted
   from unnest(${param('ids', 'uuid[]')}, ${param('versions', 'int[]')}) w(id, version)
   join ${secrets} s on s.id = w.id and s.company_id = ${param('companyId', 'uuid')}
-  join ${secretVersions} v on v.secret_id = s.id and v.version = coalesce(w.version, s.latest_version)`)
+  join ${secretVersions} v on v.secret_id = s.id and v.version = coalesce(w.version, s.latest_version)
+  order by s.id for key share of s`)
 
 const recordGiven = statement<{ companyId: string; runId: string; ids: string[]; versions: number[] }, never>('secret_given').write(sql`
   insert into ${runSecrets} (run_id, secret_id, version, company_id)

@@ -5,8 +5,12 @@ import { tmpdir } from 'node:os'
 import { afterEach, describe, expect, test } from 'vitest'
 import { databaseText } from '../../dev/testing/databaseText.ts'
 import { countByStatus, race } from '../../dev/testing/race.ts'
+import { waitForLockWaiter } from '../../dev/testing/holds.ts'
 import { auditCount, lastAudit, useServer, world } from '../../dev/testing/world.ts'
+import { systemCtx } from '../../platform/db/context.ts'
+import { changedIfAny, mutate } from '../../platform/db/mutate.ts'
 import { environmentFileProvider } from './environmentFile.ts'
+import { giveSecrets } from './giveToRun.ts'
 import { useExternalProviders } from './providers.ts'
 
 const server = useServer()
@@ -232,6 +236,38 @@ describe('references to secrets', () => {
     expect(await server().board.del(`/api/secrets/${id}`)).toMatchObject({ status: 200, body: { ok: true } })
     expect((await lastAudit(server(), id, 'secret.deleted')).details).toMatchObject({ versions: 1 })
     expect((await server().board.get(`/api/secrets/${id}/usage`)).status).toBe(404)
+  })
+
+  test('A secret that a run is being given stays: its deletion waits, and is refused; one that is being deleted is given to no run', async () => {
+    const { company, agent, run, secret } = await setup()
+    const [kept, gone] = [await secret(), await secret()]
+    const worker = await agent()
+    const { id: runId } = await run(worker)
+    const start = { companyId: company.id, agentId: worker.id, runId, issueId: null }
+    const give = (secretId: string, inTransaction: () => Promise<void>) =>
+      mutate(systemCtx(server().store, company.id, 'test'), async (tx) => {
+        const { given, events } = await giveSecrets(tx, { ...start, config: { env: { KEY: reference(secretId) } } })
+        await inTransaction()
+        return changedIfAny(given.length, events)
+      })
+    let deletion: ReturnType<ReturnType<typeof server>['board']['del']> | null = null
+    const count = await give(kept.id, async () => {
+      deletion = server().board.del(`/api/secrets/${kept.id}`)
+      await waitForLockWaiter(server())
+    })
+    expect(count).toBe(1)
+    expect(await deletion).toMatchObject({ status: 409, body: { code: 'secret_in_use', details: { runIds: [runId] } } })
+    // The other way round: the row is locked for its deletion when the run looks for it.
+    const { sql } = server().database
+    const client = await sql.connect()
+    await client.query('begin')
+    await client.query('delete from company_secrets where id = $1', [gone.id])
+    const giving = give(gone.id, async () => {})
+    await waitForLockWaiter(server())
+    await client.query("set local paperclip.fixture = 'on'")
+    await client.query('commit')
+    client.release()
+    expect(await giving).toBe(0)
   })
 
   test('A reference that names no secret or no version of the company is refused with its path', async () => {
