@@ -17,7 +17,8 @@ import type { Extension } from './extension.ts'
 import { MAX_ENTRY_VALUES } from './jsonSize.ts'
 import { isPlainScalar } from './yaml.ts'
 
-const slug = z.string().min(1).max(300)
+/** A reference to another entry. */
+export const slug = z.string().min(1).max(300)
 
 const companyEntry = z.object({
   ...createCompanyBody.shape,
@@ -129,7 +130,11 @@ function isTooLarge(value: unknown): boolean {
  * The fields of a document and of the extension, without null: an absent field and a null field mean the same. The document goes
  * before the extension. None of an entry with too many values, because each later step would keep the event loop for them.
  */
-function fieldsOf({ path, head }: PackageDocument, extraFields: Fields | null | undefined, { warnings, errors }: ReaderState): Fields {
+export function fieldsOf(
+  { path, head }: PackageDocument,
+  extraFields: Fields | null | undefined,
+  { warnings, errors }: ReaderState,
+): Fields {
   const fields = { ...extraFields, ...head }
   if (isTooLarge(fields)) {
     errors.push(`${path}: it has more than ${MAX_ENTRY_VALUES} values`)
@@ -144,17 +149,23 @@ function fieldsOf({ path, head }: PackageDocument, extraFields: Fields | null | 
 }
 
 /** The fields of the extension for an entry, which may stand under the name of its folder or its slug. */
-const extraOf = (entries: Extension['agents'], key: string, { alias }: PackageDocument): Fields | null =>
+export const extraOf = (entries: Extension['agents'], key: string, { alias }: PackageDocument): Fields | null =>
   entries?.[key] ?? (alias === null ? null : (entries?.[alias] ?? null))
 
 /** Fields under the names that other writers of packages use, under those of this server, which go first. */
-function renamed(fields: Fields, names: Readonly<Record<string, string>>): Fields {
+export function renamed(fields: Fields, names: Readonly<Record<string, string>>): Fields {
   const missing = Object.entries(names).filter(([other, own]) => other in fields && !(own in fields))
   const rest = Object.entries(fields).filter(([key]) => !missing.some(([other]) => other === key))
   return Object.fromEntries([...rest, ...missing.map(([other, own]): [string, unknown] => [own, fields[other]])])
 }
 
-function parseEntry<T extends z.ZodObject>(path: string, schema: T, value: Fields, { errors, warnings }: ReaderState): z.output<T> | null {
+/** An entry by its schema; null for one that is none, which is an error of the package. */
+export function parseEntry<T extends z.ZodObject>(
+  path: string,
+  schema: T,
+  value: Fields,
+  { errors, warnings }: ReaderState,
+): z.output<T> | null {
   const untaken: string[] = []
   const parsed = schema.safeParse(coerce(schema, value, (key) => void untaken.push(key.slice(0, 100))))
   if (untaken.length > 0) warnings.push(`${path}: this server does not take ${listed(untaken)}`)
@@ -168,7 +179,7 @@ export const listed = (names: readonly string[]): string =>
   names.slice(0, MAX_NAMED_KEYS).join(', ') + (names.length > MAX_NAMED_KEYS ? ` and ${names.length - MAX_NAMED_KEYS} more` : '')
 
 /** The description of an entry: the text of its document, or the field when there is no text. */
-function described(fields: Fields, { path, body }: PackageDocument, { warnings }: ReaderState): Fields {
+export function described(fields: Fields, { path, body }: PackageDocument, { warnings }: ReaderState): Fields {
   if (body === null) return fields
   if (fields['description'] !== undefined) warnings.push(`${path}: the text is the description, and description in the head is ignored`)
   return { ...fields, description: body }

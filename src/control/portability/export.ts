@@ -2,55 +2,18 @@ import type { Ctx } from '../../platform/db/types.ts'
 import type { ProjectRow } from '../../org/projects/index.ts'
 import { renderFrontMatter } from './frontMatter.ts'
 import { createTurns } from '../../platform/kernel/turns.ts'
-import type { Turns } from '../../platform/kernel/turns.ts'
 import { assignSlugs, loadContents, refuseTooLarge } from './exportContents.ts'
 import type { Contents } from './exportContents.ts'
+import { writeRoutines } from './exportRoutines.ts'
+import { omitEmpty, redactField, slugLookup, stripSecrets } from './exportState.ts'
+import type { ExportState } from './exportState.ts'
 import { MAX_PACKAGE_BYTES, MAX_RELATIONS } from './limits.ts'
 import { collectEnvInputs, buildManifest } from './manifest.ts'
 import { EXTENSION_PATH, EXTENSION_SCHEMA } from './extension.ts'
 import { DEFAULT_ENTRY } from '../../org/instructions/index.ts'
 import { agentPath, COMPANY_PATH, countRelations, instructionPath, issuePath, projectPath, parsePackage, skillPath } from './package.ts'
 import type { IssueRow } from './rows.ts'
-import { redactText, sanitizeConfig } from './sanitizeConfig.ts'
 import type { ExportResult, ExportRequest } from './views.ts'
-
-/** A lookup of slugs by row id, for references inside a package. It returns null for a row that is not in the package. */
-const slugLookup = (rows: ReadonlyMap<string, { readonly id: string }>): ((id: string | null) => string | null) => {
-  const slugs = new Map([...rows].map(([slug, row]) => [row.id, slug]))
-  return (id) => (id === null ? null : (slugs.get(id) ?? null))
-}
-
-/** Removes null and empty fields, so that an import leaves them at their defaults. */
-const omitEmpty = (fields: Readonly<Record<string, unknown>>): Record<string, unknown> =>
-  Object.fromEntries(
-    Object.entries(fields).filter(
-      ([, value]) => value !== null && value !== undefined && !(typeof value === 'object' && Object.keys(value).length === 0),
-    ),
-  )
-
-/** A configuration without secrets. Each removed value adds a warning. */
-function stripSecrets(path: string, config: Readonly<Record<string, unknown>>, warnings: string[]): Readonly<Record<string, unknown>> {
-  const { value, env, dropped } = sanitizeConfig(config)
-  const names = env.filter(({ isSet }) => isSet).map(({ key }) => key)
-  if (names.length > 0) warnings.push(`${path}: the values of ${names.join(', ')} are not exported; set them after an import`)
-  if (dropped.length > 0) warnings.push(`${path}: ${dropped.join(', ')} looks like a secret and is not exported`)
-  return value
-}
-
-interface ExportState {
-  readonly files: Record<string, string>
-  readonly extension: Record<string, Record<string, unknown>>
-  readonly contents: Contents
-  /** Whether the caller may see settings of what the host runs; only the board may (I18). */
-  readonly isBoard: boolean
-  readonly turns: Turns
-}
-
-const redactField = (path: string, value: string | null, warnings: string[]): string | null => {
-  const redacted = redactText(value)
-  if (redacted !== value) warnings.push(`${path}: a part of the text looks like a secret and is redacted`)
-  return redacted
-}
 
 async function writeAgents({ files, extension, contents, isBoard, turns }: ExportState): Promise<void> {
   const managerOf = slugLookup(contents.agents)
@@ -231,6 +194,7 @@ export async function exportCompany(ctx: Ctx, request: ExportRequest): Promise<E
   writeGoals(state)
   await writeProjects(state)
   await writeIssues(state)
+  await writeRoutines(state)
   warnHidden(state)
   const { labels } = state.extension
   // By name, so that an export does not depend on which issue came first.
@@ -256,20 +220,29 @@ export async function exportCompany(ctx: Ctx, request: ExportRequest): Promise<E
   }
 }
 
-type Inventory = { path: string; kind: 'company' | 'agent' | 'project' | 'issue' | 'skill' | 'extension' }[]
+type Inventory = { path: string; kind: 'company' | 'agent' | 'project' | 'issue' | 'routine' | 'skill' | 'extension' }[]
 
 /** An export together with the list and the numbers of its files. */
 export async function previewExport(ctx: Ctx, request: ExportRequest) {
   const exported = await exportCompany(ctx, request)
-  const { agents, projects, issues, skills } = exported.manifest
+  const { agents, projects, issues, routines, skills } = exported.manifest
   const paths = Object.keys(exported.files)
+  const ofRoutines = new Set(routines.map((routine) => routine.path))
   const kindOf = (path: string): Inventory[number]['kind'] => {
     if (path === COMPANY_PATH) return 'company'
     if (path === EXTENSION_PATH) return 'extension'
     if (path.startsWith('skills/')) return 'skill'
+    if (ofRoutines.has(path)) return 'routine'
     return path.startsWith('agents/') ? 'agent' : path.startsWith('projects/') ? 'project' : 'issue'
   }
   const fileInventory: Inventory = paths.map((path) => ({ path, kind: kindOf(path) }))
-  const counts = { files: paths.length, agents: agents.length, skills: skills.length, projects: projects.length, issues: issues.length }
+  const counts = {
+    files: paths.length,
+    agents: agents.length,
+    skills: skills.length,
+    projects: projects.length,
+    issues: issues.length,
+    routines: routines.length,
+  }
   return { ...exported, fileInventory, counts }
 }

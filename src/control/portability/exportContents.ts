@@ -12,9 +12,11 @@ import type { Ctx } from '../../platform/db/types.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import { listDocuments, listGoals, listWorkProducts, measureParts, partWarnings } from './exportParts.ts'
 import type { DocumentPart, WorkProductPart } from './exportParts.ts'
-import { MAX_FILES, MAX_PACKAGE_BYTES, MAX_RELATIONS, WEIGHTS } from './limits.ts'
+import { MAX_FILES, MAX_PACKAGE_BYTES, MAX_PACKAGE_TRIGGERS, MAX_RELATIONS, WEIGHTS } from './limits.ts'
 import { listAgents, measureIssues, listIssues, listProjects } from './rows.ts'
-import type { IssueRow } from './rows.ts'
+import { listRoutines, measureRoutines } from './routineRows.ts'
+import type { RoutineRow } from './routineRows.ts'
+import type { IssueRow, IssueSelection } from './rows.ts'
 import type { ExportRequest, Included } from './views.ts'
 
 /** The rows of a package, by slug. */
@@ -25,6 +27,8 @@ export interface Contents {
   readonly projects: ReadonlyMap<string, ProjectRow>
   readonly issues: ReadonlyMap<string, IssueRow>
   readonly goals: ReadonlyMap<string, GoalRow>
+  /** Named apart from the issues, because both are tasks. */
+  readonly routines: ReadonlyMap<string, RoutineRow>
   /** By the id of their issue. */
   readonly documents: ReadonlyMap<string, readonly DocumentPart[]>
   readonly workProducts: ReadonlyMap<string, readonly WorkProductPart[]>
@@ -38,11 +42,16 @@ export interface Contents {
 /** Refuses a package beyond the limits. */
 export const refuseTooLarge = (): never =>
   refuse('unprocessable', {
-    message: `A package has at most ${MAX_FILES} files, ${MAX_RELATIONS} relations and ${MAX_PACKAGE_BYTES} bytes: name projects, issues or skills`,
+    message: `A package has at most ${MAX_FILES} files, ${MAX_RELATIONS} relations, ${MAX_PACKAGE_TRIGGERS} triggers of routines and ${MAX_PACKAGE_BYTES} bytes: name projects, issues or skills`,
   })
 
-/** Names rows by short words. Later rows with the same words get a number. */
-export function assignSlugs<T>(rows: readonly T[], nameOf: (row: T) => string, fallback: string): Map<string, T> {
+/** Names rows by short words. Later rows with the same words get a number, and so do those whose words are taken. */
+export function assignSlugs<T>(
+  rows: readonly T[],
+  nameOf: (row: T) => string,
+  fallback: string,
+  taken: ReadonlyMap<string, unknown> = new Map(),
+): Map<string, T> {
   const slugs = new Map<string, T>()
   for (const row of rows) {
     const words = nameOf(row)
@@ -52,7 +61,7 @@ export function assignSlugs<T>(rows: readonly T[], nameOf: (row: T) => string, f
       .replaceAll(/^-+|-+$/g, '')
     const base = words === '' ? fallback : words
     let slug = base
-    for (let number = 2; slugs.has(slug); number += 1) slug = `${base}-${number}`
+    for (let number = 2; slugs.has(slug) || taken.has(slug); number += 1) slug = `${base}-${number}`
     slugs.set(slug, row)
   }
   return slugs
@@ -90,6 +99,12 @@ async function loadTexts(
   return { skills: new Map(files.map(({ slug, files: texts }) => [slug, texts])), bundles, fileCount: ofSkills.files + ofBundles.files }
 }
 
+async function loadRoutines(db: Ctx['store']['read'], selection: IssueSelection): Promise<RoutineRow[]> {
+  const { count, bytes, triggers } = await measureRoutines(db, selection)
+  if (count > MAX_FILES || bytes > MAX_PACKAGE_BYTES || triggers > MAX_PACKAGE_TRIGGERS) refuseTooLarge()
+  return await listRoutines(db, selection, MAX_FILES)
+}
+
 /** Reads the rows of a package. @throws Refusal `unprocessable` for a package beyond the limits */
 export async function loadContents(ctx: Ctx, request: ExportRequest): Promise<Contents> {
   const db = ctx.store.read
@@ -121,6 +136,7 @@ export async function loadContents(ctx: Ctx, request: ExportRequest): Promise<Co
     const { count, bytes } = await measureIssues(db, selection)
     if (count > MAX_FILES || bytes > MAX_PACKAGE_BYTES) refuseTooLarge()
   }
+  const routines = includes.issues ? await loadRoutines(db, selection) : []
   const issues = includes.issues ? await listIssues(db, selection, MAX_FILES) : []
   const issueIds = issues.map((issue) => issue.id)
   const sizes = await measureParts(db, issueIds)
@@ -130,13 +146,15 @@ export async function loadContents(ctx: Ctx, request: ExportRequest): Promise<Co
   const goals = includes.projects || includes.issues ? await listGoals(db, companyId, MAX_FILES + 1) : []
   if (goals.length > MAX_FILES) refuseTooLarge()
   const texts = await loadTexts(ctx, includes.skills ? (toNameSet(request.skills) ?? 'all') : 'none', agents)
-  if (2 + agents.length + projects.length + issues.length + texts.fileCount > MAX_FILES) refuseTooLarge()
+  if (2 + agents.length + projects.length + issues.length + routines.length + texts.fileCount > MAX_FILES) refuseTooLarge()
+  const issueSlugs = assignSlugs(issues, (issue) => issue.title, 'task')
   return {
     company,
     includes,
     agents: assignSlugs(agents, (agent) => (agent.urlKey === agent.id ? '' : agent.urlKey), 'agent'),
     projects: assignSlugs(projects, (project) => project.name, 'project'),
-    issues: assignSlugs(issues, (issue) => issue.title, 'task'),
+    issues: issueSlugs,
+    routines: assignSlugs(routines, (routine) => routine.title, 'routine', issueSlugs),
     goals: assignSlugs(goals, (goal) => goal.title, 'goal'),
     documents: byIssue(await listDocuments(db, issueIds)),
     workProducts: byIssue(await listWorkProducts(db, issueIds)),

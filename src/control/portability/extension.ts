@@ -19,6 +19,8 @@ export interface Extension {
   readonly agents?: Readonly<Record<string, Fields | null>> | null
   readonly projects?: Readonly<Record<string, Fields | null>> | null
   readonly tasks?: Readonly<Record<string, Fields | null>> | null
+  /** The tasks that come back. */
+  readonly routines?: Readonly<Record<string, Fields | null>> | null
   readonly goals?: Readonly<Record<string, Fields | null>> | null
   readonly labels?: Fields | null
 }
@@ -33,7 +35,7 @@ const isExtension = (value: unknown): value is Extension =>
   isFields(value) &&
   isFieldsOrNothing(value['company']) &&
   isFieldsOrNothing(value['labels']) &&
-  [value['agents'], value['projects'], value['tasks'], value['goals']].every(isEntries)
+  [value['agents'], value['projects'], value['tasks'], value['routines'], value['goals']].every(isEntries)
 
 /** Reads a text as JSON if it is JSON, which costs a hundredth, and otherwise as YAML. */
 async function readJsonOrYaml(text: string, budget: YamlBudget): Promise<YamlResult> {
@@ -59,16 +61,19 @@ export async function parseExtension(text: string | undefined, budget: YamlBudge
   if (read.problem !== null) errors.push(`${EXTENSION_PATH} cannot be read: ${read.problem}`)
   const value = read.problem === null ? (read.value ?? {}) : {}
   if (isExtension(value)) return value
-  errors.push(`${EXTENSION_PATH} must be a map of company, agents, projects, tasks, goals and labels, each of them a map`)
+  errors.push(`${EXTENSION_PATH} must be a map of company, agents, projects, tasks, routines, goals and labels, each of them a map`)
   return {}
 }
 
-const takenKeys = new Set(['schema', 'company', 'agents', 'projects', 'tasks', 'goals', 'labels'])
+const takenKeys = new Set(['schema', 'company', 'agents', 'projects', 'tasks', 'routines', 'goals', 'labels'])
 
 /** The keys of the extension that nothing is made of: unknown ones, and entries without a document. */
-export function untakenKeys(extension: Extension, slugs: Readonly<Record<'agents' | 'projects' | 'tasks', ReadonlySet<string>>>): string[] {
+export function untakenKeys(
+  extension: Extension,
+  slugs: Readonly<Record<'agents' | 'projects' | 'tasks' | 'routines', ReadonlySet<string>>>,
+): string[] {
   const unknown = Object.keys(extension).filter((key) => !takenKeys.has(key))
-  const without = (['agents', 'projects', 'tasks'] as const).flatMap((kind) =>
+  const without = (['agents', 'projects', 'tasks', 'routines'] as const).flatMap((kind) =>
     Object.keys(extension[kind] ?? {})
       .filter((slug) => !slugs[kind].has(slug))
       .map((slug) => `${kind}.${slug}`),

@@ -11,6 +11,7 @@ import { createTurns } from '../../platform/kernel/turns.ts'
 import { prepareCompany } from './importCompany.ts'
 import { importGoals } from './importGoals.ts'
 import { importIssues } from './importIssues.ts'
+import { importRoutines } from './importRoutines.ts'
 import { importPackageSkills } from './importSkills.ts'
 import { importProjects } from './importProjects.ts'
 import { idsByUrlKey } from './importState.ts'
@@ -60,7 +61,7 @@ const needsBoardApproval = (ctx: Ctx, plan: ImportPlan, requiresApproval: boolea
 const HIRE_INSTEAD = 'The board of this company decides on new agents: use POST /api/companies/:companyId/agent-hires'
 
 /** The plan as clients see it. */
-const planView = ({ company, agents, projects, issues, skills }: ImportPlan): ImportPreview['plan'] => ({
+const planView = ({ company, agents, projects, issues, routines, skills }: ImportPlan): ImportPreview['plan'] => ({
   companyAction: company.action,
   agentPlans: agents.map(({ entry, action, name, existingId, reason }) => ({
     slug: entry.slug,
@@ -77,10 +78,17 @@ const planView = ({ company, agents, projects, issues, skills }: ImportPlan): Im
     reason,
   })),
   skillPlans: skills.map(({ draft, action, existingId, reason }) => ({ slug: draft.slug, action, existingSkillId: existingId, reason })),
+  routinePlans: routines.map(({ entry: { slug, title }, action, existingId, reason }) => ({
+    slug,
+    action,
+    plannedTitle: title,
+    existingRoutineId: existingId,
+    reason,
+  })),
   issuePlans: issues.map(({ slug, title }) => ({ slug, action: 'create', plannedTitle: title, reason: null })),
 })
 
-const noRows: ExistingRows = { agents: [], projects: [], labels: [], goals: [], skills: [] }
+const noRows: ExistingRows = { agents: [], projects: [], labels: [], goals: [], routines: [], skills: [] }
 
 /** Shows the plan of an import and writes nothing. @throws Refusal `not_found`, `forbidden`, `admin_required`, `unprocessable` */
 export async function previewImport(ctx: Ctx, request: ImportRequest, channel: ImportChannel): Promise<ImportPreview> {
@@ -116,7 +124,7 @@ export async function previewImport(ctx: Ctx, request: ImportRequest, channel: I
  * settings of what the host runs (I18).
  *
  * @throws Refusal `forbidden`, `admin_required`, `not_found`, `company_not_active`, `approval_required`;
- *   `package_invalid` with the list of errors
+ *   `package_invalid` with the list of errors; `vault_locked` for a webhook while the vault is
  */
 export async function importPackage(ctx: Ctx, request: ImportRequest, channel: ImportChannel): Promise<ImportResult> {
   const targetId = resolveTarget(ctx, request, channel)
@@ -147,6 +155,7 @@ export async function importPackage(ctx: Ctx, request: ImportRequest, channel: I
     await importGoals(state)
     const projects = await importProjects(state)
     const issues = await importIssues(state)
+    const routines = await importRoutines(state, issues)
     await requireActingRun(tx, state.ctx)
     const { events, warnings } = state
     const action = targetId === null ? 'created' : companyEvents.length > 0 ? 'updated' : 'unchanged'
@@ -161,7 +170,7 @@ export async function importPackage(ctx: Ctx, request: ImportRequest, channel: I
       warnings: warnings.length,
     })
     return changedIfAny(
-      { company, agents, projects, issues, skills, envInputs, warnings },
+      { company, agents, projects, issues, routines, skills, envInputs, warnings },
       [imported, ...events].map((event) => ({ ...event, companyId })),
     )
   })

@@ -12,5 +12,7 @@ export const MAX_RELATIONS = 20_000
  * besides, and a document a revision, too.
  */
 export const WEIGHTS = { workspaces: 2, workProducts: 4, documents: 5 } as const
+/** Maximum triggers of the routines of one package. The next time of each schedule is found in the transaction. */
+export const MAX_PACKAGE_TRIGGERS = 500
 /** Longest path of a file inside a package, in characters. */
 export const MAX_PATH_LENGTH = 500

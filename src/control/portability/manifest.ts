@@ -42,6 +42,20 @@ export function buildManifest(
       status: issue.status,
       priority: issue.priority ?? null,
     })),
+    routines: companyPackage.routines.map((routine) => ({
+      slug: routine.slug,
+      title: routine.title,
+      path: issuePath(routine.slug),
+      projectSlug: routine.project ?? null,
+      assigneeAgentSlug: routine.assignee ?? null,
+      status: routine.status,
+      triggers: routine.triggers.map((trigger) => ({
+        kind: trigger.kind,
+        label: trigger.label ?? null,
+        cronExpression: trigger.kind === 'schedule' ? trigger.cronExpression : null,
+        timezone: trigger.kind === 'schedule' ? trigger.timezone : null,
+      })),
+    })),
     envInputs: [...envInputs],
   }
 }

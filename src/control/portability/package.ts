@@ -4,8 +4,10 @@ import { createTurns } from '../../platform/kernel/turns.ts'
 import { listed, parseAgent, parseCompany, parseGoal, parseIssue, parseProject } from './entries.ts'
 import type { AgentEntry, CompanyEntry, GoalEntry, IssueEntry, PackageDocument, ProjectEntry, ReaderState } from './entries.ts'
 import { EXTENSION_PATH, labelColorsOf, parseExtension, untakenKeys } from './extension.ts'
+import { isRecurring, parseRoutine } from './routineEntries.ts'
+import type { RoutineEntry } from './routineEntries.ts'
 import { splitFrontMatter } from './frontMatter.ts'
-import { MAX_FILES, WEIGHTS } from './limits.ts'
+import { MAX_FILES, MAX_PACKAGE_TRIGGERS, WEIGHTS } from './limits.ts'
 import { createResolver } from './references.ts'
 import { createYamlBudget, isPlainScalar, readHead } from './yaml.ts'
 import type { YamlBudget } from './yaml.ts'
@@ -26,6 +28,7 @@ export interface CompanyPackage {
   readonly projects: readonly ProjectEntry[]
   readonly issues: readonly IssueEntry[]
   readonly goals: readonly GoalEntry[]
+  readonly routines: readonly RoutineEntry[]
   readonly skills: readonly SkillDraft[]
   /** Colours of labels by name in lower case. */
   readonly labelColors: Readonly<Record<string, string>>
@@ -65,6 +68,7 @@ interface ParsedEntries {
   readonly projects: ProjectEntry[]
   readonly issues: IssueEntry[]
   readonly goals: GoalEntry[]
+  readonly routines: RoutineEntry[]
 }
 
 const pushIfValid = <T>(entries: T[], entry: T | null): void => {
@@ -80,6 +84,7 @@ function parseDocument(file: PackageDocument, state: ReaderState, parsed: Parsed
   if (path === COMPANY_PATH) parsed.company = parseCompany(file, state)
   else if (agent !== undefined) pushIfValid(parsed.agents, parseAgent(agent, file, state))
   else if (project !== undefined) pushIfValid(parsed.projects, parseProject(project, file, state))
+  else if (issue !== undefined && isRecurring(issue, file, state)) pushIfValid(parsed.routines, parseRoutine(issue, file, folder, state))
   else if (issue !== undefined) pushIfValid(parsed.issues, parseIssue(issue, file, folder, state))
 }
 
@@ -103,7 +108,7 @@ function inExtensionOrder<P extends { readonly slug: string; readonly path: stri
 }
 
 /** The entries with their references as slugs, whichever way they were written. */
-function linked({ agents, projects, issues, goals }: ParsedEntries, aliases: Aliases) {
+function linked({ agents, projects, issues, goals, routines }: ParsedEntries, aliases: Aliases) {
   const resolverOf = (entries: readonly { readonly slug: string; readonly path: string }[]) => {
     const resolve = createResolver(entries.map(({ slug, path }) => ({ slug, path, alias: aliases.get(path) ?? null })))
     return <T extends string | null | undefined>(reference: T, from: string): T | string =>
@@ -121,6 +126,12 @@ function linked({ agents, projects, issues, goals }: ParsedEntries, aliases: Ali
       blockedBy: entry.blockedBy?.map((reference) => issueOf(reference, entry.path)),
     })),
     goals: goals.map((entry) => ({ ...entry, owner: agentOf(entry.owner, entry.path) })),
+    routines: routines.map((entry) => ({
+      ...entry,
+      project: projectOf(entry.project, entry.path),
+      assignee: agentOf(entry.assignee, entry.path),
+      parent: issueOf(entry.parent, entry.path),
+    })),
   }
 }
 
@@ -133,7 +144,12 @@ function warnUntaken(
 ): void {
   const slugsOf = (entries: readonly { readonly slug: string; readonly path: string }[]): Set<string> =>
     new Set(entries.flatMap(({ slug, path }) => [slug, aliases.get(path) ?? slug]))
-  const slugs = { agents: slugsOf(parsed.agents), projects: slugsOf(parsed.projects), tasks: slugsOf(parsed.issues) }
+  const slugs = {
+    agents: slugsOf(parsed.agents),
+    projects: slugsOf(parsed.projects),
+    tasks: slugsOf(parsed.issues),
+    routines: slugsOf(parsed.routines),
+  }
   const untaken = untakenKeys(extension, slugs)
   if (untaken.length > 0) warnings.push(`${EXTENSION_PATH}: this server does not take ${listed(untaken)}`)
   const agents = new Set(parsed.agents.map(({ slug }) => slug))
@@ -176,7 +192,7 @@ export async function parsePackage(files: Readonly<Record<string, unknown>>): Pr
   const { drafts, warnings } = draftsOf(filesBelowSkills(texts))
   const state: ReaderState = { extension, besideAgents: filesBesideAgents(texts), warnings: [...warnings], errors }
   await turns.yieldIfDue()
-  const parsed: ParsedEntries = { company: null, agents: [], projects: [], issues: [], goals: [] }
+  const parsed: ParsedEntries = { company: null, agents: [], projects: [], issues: [], goals: [], routines: [] }
   const aliases = new Map<string, string | null>()
   for (const [path, text] of texts.filter(([name]) => isDocumentPath(name))) {
     const file = await readDocument(path, text, budget, errors)
@@ -190,14 +206,17 @@ export async function parsePackage(files: Readonly<Record<string, unknown>>): Pr
   warnUntaken(files, parsed, aliases, state)
   reportDuplicates('agents', parsed.agents, errors)
   reportDuplicates('projects', parsed.projects, errors)
-  reportDuplicates('tasks', parsed.issues, errors)
-  const { agents, projects, issues, goals } = linked(parsed, aliases)
+  reportDuplicates('tasks', [...parsed.issues, ...parsed.routines], errors)
+  const triggers = parsed.routines.reduce((sum, routine) => sum + routine.triggers.length, 0)
+  if (triggers > MAX_PACKAGE_TRIGGERS) errors.push(`A package has at most ${MAX_PACKAGE_TRIGGERS} triggers of routines`)
+  const { agents, projects, issues, goals, routines } = linked(parsed, aliases)
   return {
     company: parsed.company,
     agents: inExtensionOrder(agents, extension.agents, aliases),
     projects: inExtensionOrder(projects, extension.projects, aliases),
     issues: inExtensionOrder(issues, extension.tasks, aliases),
     goals,
+    routines: inExtensionOrder(routines, extension.routines, aliases),
     skills: drafts,
     labelColors: labelColorsOf(extension),
     warnings: state.warnings,

@@ -6,6 +6,8 @@ import { powerIn } from '../../auth/power.ts'
 import type { Actor, AgentActor } from '../../platform/kernel/actor.ts'
 import type { AgentEntry, CompanyEntry, GoalEntry, IssueEntry, ProjectEntry } from './entries.ts'
 import { EXTENSION_PATH } from './extension.ts'
+import { planRoutines } from './planRoutines.ts'
+import type { PlannedRoutine } from './planRoutines.ts'
 import { COMPANY_PATH, countRelations, parsePackage } from './package.ts'
 import type { CompanyPackage } from './package.ts'
 import { MAX_RELATIONS, WEIGHTS } from './limits.ts'
@@ -65,6 +67,7 @@ export interface ImportPlan {
   readonly agents: readonly PlannedEntry<AgentEntry>[]
   readonly projects: readonly PlannedEntry<ProjectEntry>[]
   readonly issues: readonly IssueEntry[]
+  readonly routines: readonly PlannedRoutine[]
   /** With projects or issues, which refer to them. */
   readonly goals: readonly GoalEntry[]
   readonly skills: readonly PlannedSkill[]
@@ -240,7 +243,7 @@ export async function readPackage(actor: Actor, request: ImportRequest): Promise
 function includedIn(
   actor: Actor,
   { include }: ImportRequest,
-  { company, agents, projects, issues, skills }: ReadPackage,
+  { company, agents, projects, issues, routines, skills }: ReadPackage,
   warnings: string[],
 ): Included {
   if (actor.kind === 'agent' && skills.length > 0)
@@ -249,7 +252,7 @@ function includedIn(
     company: (include?.company ?? true) && company !== null,
     agents: (include?.agents ?? true) && agents.length > 0,
     projects: (include?.projects ?? true) && projects.length > 0,
-    issues: (include?.issues ?? true) && issues.length > 0,
+    issues: (include?.issues ?? true) && issues.length + routines.length > 0,
     skills: (include?.skills ?? true) && skills.length > 0 && actor.kind !== 'agent',
   }
 }
@@ -288,6 +291,7 @@ export function planImport(actor: Actor, request: ImportRequest, companyPackage:
     )
   const plannedAgents = planAgents(agents, existing, request)
   const plannedProjects = planProjects(projects, existing, request)
+  const routines = planRoutines(actor, include.issues ? companyPackage.routines : [], { existing, request, warnings })
   const plannedSkills = include.skills ? planSkills(companyPackage.skills, existing, request) : []
   if (companyPackage.power !== null) {
     warnOfTexts(plannedAgents, plannedSkills, warnings)
@@ -308,6 +312,7 @@ export function planImport(actor: Actor, request: ImportRequest, companyPackage:
     agents: plannedAgents,
     projects: plannedProjects,
     issues,
+    routines,
     goals,
     skills: plannedSkills,
     companyPackage,

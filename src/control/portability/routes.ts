@@ -15,6 +15,7 @@ const importRefusals = [
   'name_taken',
   'reporting_cycle',
   'assign_not_permitted',
+  'vault_locked',
 ] as const
 
 export const portabilityRoutes = [

@@ -3,6 +3,7 @@ import type { AgentRow } from '../../org/agents/index.ts'
 import { agents } from '../../model/agents.ts'
 import { blockers, issueLabels, issues, labels } from '../../model/issues.ts'
 import { goals, projects } from '../../model/projects.ts'
+import { routines } from '../../model/routines.ts'
 import { companySkills } from '../../model/skills.ts'
 import { columnsOf, param, statement } from '../../platform/db/statement.ts'
 import type { ReadDb } from '../../platform/db/types.ts'
@@ -87,6 +88,8 @@ export interface ExistingRows {
   readonly projects: readonly { readonly id: string; readonly name: string; readonly urlKey: string }[]
   readonly labels: readonly { readonly id: string; readonly name: string }[]
   readonly goals: readonly { readonly id: string; readonly title: string }[]
+  /** Those that are not archived. */
+  readonly routines: readonly { readonly id: string; readonly title: string }[]
   readonly skills: readonly { readonly id: string; readonly slug: string; readonly contentHash: string }[]
 }
 
@@ -100,6 +103,8 @@ const existingRows = statement<{ companyId: string }, ExistingRows>('package_pre
       from ${labels} where company_id = ${param('companyId', 'uuid')}) as labels,
     (select coalesce(json_agg(json_build_object('id', id, 'title', lower(title)) order by created_at, id), '[]'::json)
       from ${goals} where company_id = ${param('companyId', 'uuid')}) as goals,
+    (select coalesce(json_agg(json_build_object('id', id, 'title', title) order by created_at, id), '[]'::json)
+      from ${routines} where company_id = ${param('companyId', 'uuid')} and status <> 'archived') as routines,
     (select coalesce(json_agg(json_build_object('id', id, 'slug', slug, 'contentHash', content_hash)), '[]'::json)
       from ${companySkills} where company_id = ${param('companyId', 'uuid')}) as skills`)
 

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { routineStatus, triggerKinds } from '../../model/routineStatus.ts'
 import { MAX_PATH_LENGTH, MAX_FILES } from './limits.ts'
 
 const json = z.record(z.string(), z.unknown())
@@ -113,6 +114,24 @@ const manifest = z.strictObject({
       priority: z.string().nullable(),
     }),
   ),
+  routines: z.array(
+    z.strictObject({
+      slug: z.string(),
+      title: z.string(),
+      path: z.string(),
+      projectSlug: z.string().nullable(),
+      assigneeAgentSlug: z.string().nullable(),
+      status: z.enum(routineStatus.statuses),
+      triggers: z.array(
+        z.strictObject({
+          kind: z.enum(triggerKinds),
+          label: z.string().nullable(),
+          cronExpression: z.string().nullable(),
+          timezone: z.string().nullable(),
+        }),
+      ),
+    }),
+  ),
   envInputs: z.array(envInput),
 })
 export type Manifest = z.output<typeof manifest>
@@ -129,9 +148,9 @@ export type ExportResult = z.output<typeof exportView>
 export const exportPreviewView = z.strictObject({
   ...exportView.shape,
   fileInventory: z.array(
-    z.strictObject({ path: z.string(), kind: z.enum(['company', 'agent', 'project', 'issue', 'skill', 'extension']) }),
+    z.strictObject({ path: z.string(), kind: z.enum(['company', 'agent', 'project', 'issue', 'routine', 'skill', 'extension']) }),
   ),
-  counts: z.strictObject({ files: z.int(), agents: z.int(), skills: z.int(), projects: z.int(), issues: z.int() }),
+  counts: z.strictObject({ files: z.int(), agents: z.int(), skills: z.int(), projects: z.int(), issues: z.int(), routines: z.int() }),
 })
 
 const action = z.enum(['create', 'update', 'skip'])
@@ -163,6 +182,15 @@ export const importPreviewView = z.strictObject({
       }),
     ),
     skillPlans: z.array(z.strictObject({ slug: z.string(), action, existingSkillId: z.uuid().nullable(), reason: z.string().nullable() })),
+    routinePlans: z.array(
+      z.strictObject({
+        slug: z.string(),
+        action: z.enum(['create', 'skip']),
+        plannedTitle: z.string(),
+        existingRoutineId: z.uuid().nullable(),
+        reason: z.string().nullable(),
+      }),
+    ),
     issuePlans: z.array(
       z.strictObject({ slug: z.string(), action: z.literal('create'), plannedTitle: z.string(), reason: z.string().nullable() }),
     ),
@@ -187,6 +215,9 @@ export const importView = z.strictObject({
   ),
   issues: z.array(
     z.strictObject({ slug: z.string(), id: z.uuid(), identifier: z.string(), action: z.literal('created'), title: z.string() }),
+  ),
+  routines: z.array(
+    z.strictObject({ slug: z.string(), id: z.uuid(), action: importedAction, title: z.string(), reason: z.string().nullable() }),
   ),
   skills: z.array(z.strictObject({ slug: z.string(), id: z.uuid(), action: importedAction, reason: z.string().nullable() })),
   envInputs: z.array(envInput),
