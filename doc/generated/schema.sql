@@ -1233,6 +1233,8 @@ CREATE INDEX issues_project_workspace ON public.issues USING btree (project_work
 CREATE TRIGGER issues_count AFTER INSERT OR DELETE ON issues FOR EACH ROW EXECUTE FUNCTION count_issue();
 CREATE TRIGGER issues_count_update AFTER UPDATE OF status, hidden_at ON issues FOR EACH ROW WHEN (old.status <> new.status OR (old.hidden_at IS NULL) <> (new.hidden_at IS NULL)) EXECUTE FUNCTION count_issue();
 CREATE TRIGGER issues_lock_epoch BEFORE UPDATE ON issues FOR EACH ROW WHEN (new.lock_epoch < old.lock_epoch) EXECUTE FUNCTION keep_lock_epoch();
+CREATE TRIGGER issues_of_routines_deleted AFTER DELETE ON issues FOR EACH ROW WHEN (old.origin_kind = 'routine_execution'::text) EXECUTE FUNCTION note_closed_issue_of_routine();
+CREATE TRIGGER issues_of_routines_status AFTER UPDATE OF status ON issues FOR EACH ROW WHEN (old.origin_kind = 'routine_execution'::text AND old.status IS DISTINCT FROM new.status AND (old.status = ANY (ARRAY['done'::text, 'cancelled'::text])) IS DISTINCT FROM (new.status = ANY (ARRAY['done'::text, 'cancelled'::text]))) EXECUTE FUNCTION note_closed_issue_of_routine();
 CREATE TRIGGER issues_people AFTER INSERT OR DELETE ON issues FOR EACH ROW EXECUTE FUNCTION note_people_of_issue();
 CREATE TRIGGER issues_people_update AFTER UPDATE OF assignee_agent_id, assignee_user_id ON issues FOR EACH ROW WHEN (old.assignee_user_id IS DISTINCT FROM new.assignee_user_id OR new.assignee_agent_id IS NOT NULL AND old.assignee_agent_id IS DISTINCT FROM new.assignee_agent_id) EXECUTE FUNCTION note_people_of_issue();
 CREATE TRIGGER issues_search AFTER INSERT OR DELETE ON issues FOR EACH ROW EXECUTE FUNCTION note_issue_text();
@@ -1425,17 +1427,19 @@ CREATE TABLE routine_runs (
   completed_at timestamp(3) with time zone,
   created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
   updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  issue_closed boolean DEFAULT false NOT NULL,
   CONSTRAINT routine_runs_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE,
   CONSTRAINT routine_runs_pkey PRIMARY KEY (id),
   CONSTRAINT routine_runs_routine_id_routines_id_fk FOREIGN KEY (routine_id) REFERENCES routines(id) ON DELETE CASCADE,
   CONSTRAINT routine_runs_source_check CHECK (source = ANY (ARRAY['schedule'::text, 'manual'::text, 'api'::text, 'webhook'::text])),
   CONSTRAINT routine_runs_status_check CHECK (status = ANY (ARRAY['received'::text, 'issue_created'::text, 'coalesced'::text, 'skipped'::text, 'completed'::text, 'failed'::text]))
 );
+CREATE INDEX routine_runs_active ON public.routine_runs USING btree (routine_id, created_at DESC, id DESC) WHERE (status = 'issue_created'::text);
 CREATE INDEX routine_runs_age ON public.routine_runs USING btree (created_at);
+CREATE INDEX routine_runs_closed ON public.routine_runs USING btree (created_at, id) WHERE ((status = 'issue_created'::text) AND issue_closed);
 CREATE INDEX routine_runs_company ON public.routine_runs USING btree (company_id);
 CREATE UNIQUE INDEX routine_runs_due_key ON public.routine_runs USING btree (trigger_id, due_at) WHERE (due_at IS NOT NULL);
 CREATE UNIQUE INDEX routine_runs_idempotency_key ON public.routine_runs USING btree (routine_id, COALESCE(trigger_id, routine_id), idempotency_key) WHERE (idempotency_key IS NOT NULL);
-CREATE INDEX routine_runs_open ON public.routine_runs USING btree (created_at, id) WHERE (status = 'issue_created'::text);
 CREATE UNIQUE INDEX routine_runs_replay_key ON public.routine_runs USING btree (trigger_id, replay_key) WHERE (replay_key IS NOT NULL);
 CREATE INDEX routine_runs_routine ON public.routine_runs USING btree (routine_id, created_at DESC, id DESC);
 
@@ -1465,6 +1469,7 @@ CREATE TABLE routine_triggers (
   updated_by_user_id text,
   created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
   updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  set_by_agent boolean DEFAULT false NOT NULL,
   CONSTRAINT routine_triggers_company_id_companies_id_fk FOREIGN KEY (company_id) REFERENCES companies(id) ON DELETE CASCADE,
   CONSTRAINT routine_triggers_due_check CHECK (next_run_at IS NULL OR kind = 'schedule'::text AND enabled),
   CONSTRAINT routine_triggers_kind_check CHECK (kind = ANY (ARRAY['schedule'::text, 'webhook'::text, 'api'::text])),
@@ -1926,6 +1931,17 @@ BEGIN
     INSERT INTO public.issue_participants (issue_id, agent_id, is_creator)
       SELECT i.id, NEW.actor_id::uuid, false FROM public.issues i WHERE i.id = NEW.entity_id::uuid ON CONFLICT DO NOTHING;
   END IF;
+  RETURN NULL;
+END $function$
+;
+
+CREATE OR REPLACE FUNCTION public.note_closed_issue_of_routine()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  UPDATE routine_runs SET issue_closed = (TG_OP = 'DELETE' OR NEW.status IN ('done', 'cancelled'))
+    WHERE id = OLD.origin_run_id AND linked_issue_id = OLD.id AND status = 'issue_created';
   RETURN NULL;
 END $function$
 ;

@@ -69,6 +69,9 @@ export const requestTimeoutFields = {
 export const requestTimeoutMs = (config: { readonly timeoutSec: number; readonly timeoutMs?: number | undefined }): number =>
   config.timeoutMs === undefined || config.timeoutMs === 0 ? config.timeoutSec * 1000 : config.timeoutMs
 
+/** Skills of one agent: a run gets the files of all of them, and its prompt their descriptions. */
+export const MAX_DESIRED_SKILLS = 20
+
 /** The fields of every configured command. */
 export const commandFields = {
   cwd: optional(plainText.refine((folder) => path.isAbsolute(folder), 'must be an absolute path')).describe(
@@ -77,8 +80,8 @@ export const commandFields = {
   env: optional(bindings(/^[A-Za-z_][A-Za-z0-9_]{0,199}$/, 200)).describe('Variables of the environment, at most 200'),
   timeoutSec,
   graceSec,
-  desiredSkills: optional(z.array(z.string().max(100)).max(100)).describe(
-    'The skills of the agent, whose files each run gets, by their names',
+  desiredSkills: optional(z.array(z.string().max(100)).max(MAX_DESIRED_SKILLS)).describe(
+    'The skills of the agent, whose files each run gets, by their names, at most 20',
   ),
 }
 

@@ -18,7 +18,7 @@ export { fieldProblems } from './fieldProblems.ts'
 export { createAdapters } from './registry.ts'
 export type { AdapterOptions, Adapters, Outbound } from './registry.ts'
 export { amountAt, countAt, textAt, valueAt } from './json.ts'
-export { coverOfJob } from './config.ts'
+export { coverOfJob, MAX_DESIRED_SKILLS } from './config.ts'
 // For documents.
 export { errorCodes, failed } from './adapter.ts'
 export { adapterConfigs, adapterConfigUnion, documentedPrograms } from './catalogue.ts'

@@ -27,6 +27,8 @@ const OUTSIDE = [
   // Loaded only where people sign in, and where they do so at a provider.
   'better-auth',
   'openid-client',
+  // Loaded only where a zip of skills is uploaded.
+  'yauzl',
   // Optional, and loaded only where traces are collected.
   '@opentelemetry/exporter-trace-otlp-http',
   '@opentelemetry/resources',

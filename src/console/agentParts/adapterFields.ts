@@ -26,7 +26,11 @@ const cwd = optional('cwd', 'string', 'The working folder, an absolute path that
 const env = optional('env', 'names to values', 'Variables of the environment, at most 200')
 const graceSec = field('graceSec', 'number, 0 to 300', '`10`', 'Seconds between SIGTERM and SIGKILL when the run is stopped')
 const headers = optional('headers', 'names to values', 'Headers of the request, at most 100, except those of the connection itself')
-const desiredSkills = optional('desiredSkills', 'string[]', 'The skills of the agent, whose files each run gets, by their names')
+const desiredSkills = optional(
+  'desiredSkills',
+  'string[]',
+  'The skills of the agent, whose files each run gets, by their names, at most 20',
+)
 const command = [cwd, env, timeoutSec, graceSec, desiredSkills]
 
 /** The fields of every local agent. */

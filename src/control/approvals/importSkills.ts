@@ -1,4 +1,4 @@
-import { importSkills, listSkillHeads, readImport } from '../../org/skills/index.ts'
+import { importSkills, listSkillHeads, readImport, readUploadedImport } from '../../org/skills/index.ts'
 import type { ImportedSkills, ReadImport } from '../../org/skills/index.ts'
 import { lockUnarchivedCompany } from '../../org/companies/index.ts'
 import { requireActingRun } from '../../auth/runFacts.ts'
@@ -21,7 +21,14 @@ export async function importOrPropose(
   input: Parameters<typeof readImport>[1],
   folders: readonly string[],
 ): Promise<ImportResult> {
-  const read = await readImport(ctx, input, folders)
+  return await storeOrPropose(ctx, await readImport(ctx, input, folders))
+}
+
+/** Imports the skills of an uploaded file, as `importOrPropose` those of a request. @throws Refusal those of `readUploadedImport` and `importSkills` */
+export const uploadOrPropose = async (ctx: Ctx, file: Parameters<typeof readUploadedImport>[0]): Promise<ImportResult> =>
+  await storeOrPropose(ctx, await readUploadedImport(file))
+
+async function storeOrPropose(ctx: Ctx, read: ReadImport): Promise<ImportResult> {
   return ctx.actor.kind === 'agent' ? await propose(ctx, read) : await importSkills(ctx, read)
 }
 

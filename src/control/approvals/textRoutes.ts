@@ -12,8 +12,15 @@ import {
   patchInstructionsBundleBody,
   putInstructionsFileBody,
 } from '../../org/instructions/index.ts'
-import { importSkillsBody, importSkillsView, MAX_SKILL_BYTES, skillsOfAgentView, syncSkillsBody } from '../../org/skills/index.ts'
-import { importOrPropose } from './importSkills.ts'
+import {
+  importSkillsBody,
+  importSkillsView,
+  MAX_IMPORT_BYTES,
+  skillsOfAgentView,
+  syncSkillsBody,
+  uploadSkillsForm,
+} from '../../org/skills/index.ts'
+import { importOrPropose, uploadOrPropose } from './importSkills.ts'
 import { patchInstructionsBundle, putInstructionsFile, removeInstructionsFile, setInstructionsPath } from './instructions.ts'
 import { syncSkills } from './syncSkills.ts'
 import { approvalView, proposalStatus } from './views.ts'
@@ -35,12 +42,25 @@ const skillTextRoutes = (folders: readonly string[]): Route[] => [
     scope: inCompany(),
     body: importSkillsBody,
     // Every character of the largest skill may be written as an escape, and an import has several.
-    bodyLimit: 4 * MAX_SKILL_BYTES,
+    bodyLimit: MAX_IMPORT_BYTES,
     status: 201,
     returns: importedView,
     altStatus: proposalStatus,
     refuses: ['not_found', 'company_not_active', 'approval_required', 'unprocessable'],
     handle: ({ ctx, body }) => importOrPropose(ctx, body, folders),
+  }),
+  post('/api/companies/:companyId/skills/upload', {
+    summary: 'Import the skills of a file; by an agent a proposal with the whole text',
+    permission: 'skill.import',
+    scope: inCompany(),
+    bodyKind: 'file',
+    body: uploadSkillsForm,
+    bodyLimit: MAX_IMPORT_BYTES,
+    status: 201,
+    returns: importedView,
+    altStatus: proposalStatus,
+    refuses: ['not_found', 'company_not_active', 'unprocessable', 'file_type_unsupported', 'file_invalid'],
+    handle: ({ ctx, body }) => uploadOrPropose(ctx, body.file),
   }),
   post('/api/agents/:id/skills/sync', {
     summary: 'Set the skills of an agent; by an agent a proposal',

@@ -169,6 +169,9 @@ const examples: Readonly<Record<string, Example>> = {
   postCompaniesByCompanyIdSkillsImport: {
     body: () => ({ files: { 'SKILL.md': `---\nname: Skill ${randomUUID().slice(0, 8)}\n---\n\nDo it well.\n` } }),
   },
+  postCompaniesByCompanyIdSkillsUpload: {
+    body: () => formWith(Buffer.from(`---\nname: Skill ${randomUUID().slice(0, 8)}\n---\n\nDo it well.\n`), 'text/markdown', 'SKILL.md'),
+  },
   postAgentsByIdSkillsSync: { body: () => ({ desiredSkills: ['paperclip'] }) },
   patchAgentsByIdInstructionsPath: {
     arrange: { of: 'agents', sql: "update agents set adapter_type = 'claude_local' where id = $1" },
@@ -284,7 +287,7 @@ function buildBody(route: Route, rows: FixtureRows): unknown {
   const schema = bodySchema(route)
   if (schema === undefined) return undefined
   return route.bodyKind === 'file'
-    ? formWith(PIXEL, 'image/gif', 'pixel.gif')
+    ? (examples[route.operationId]?.body?.(rows) ?? formWith(PIXEL, 'image/gif', 'pixel.gif'))
     : (examples[route.operationId]?.body?.(rows) ?? sampleValue(schema, 'body', rows))
 }
 

@@ -1,7 +1,7 @@
 import { isVisible, NOTHING_VISIBLE } from '../../platform/kernel/skeleton.ts'
 import { z } from 'zod'
 import { listOf } from '../../http/query.ts'
-import { adapterConfigUnion } from '../../adapters/index.ts'
+import { adapterConfigUnion, MAX_DESIRED_SKILLS } from '../../adapters/index.ts'
 import { adapterTypes } from '../../model/adapterTypes.ts'
 import { pageQuery } from '../../platform/kernel/page.ts'
 import { keyScopes } from '../../platform/kernel/actor.ts'
@@ -104,7 +104,7 @@ const configurableFields = {
   adapterType: z.enum(adapterTypes).optional(),
   adapterConfig: json.meta(adapterConfigUnion).optional(),
   /** Stored as `adapterConfig.desiredSkills`. */
-  desiredSkills: z.array(z.string().min(1).max(100)).max(100).optional(),
+  desiredSkills: z.array(z.string().min(1).max(100)).max(MAX_DESIRED_SKILLS).optional(),
   runtimeConfig: runtimeConfig.optional(),
   budgetMonthlyCents: z.int().min(0).max(INT_MAX).optional(),
   metadata: json.nullish(),

@@ -7,7 +7,6 @@ import type { Ctx, ReadDb } from '../../platform/db/types.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import { builtInSkills, describedBuiltIns } from './builtIn.ts'
 import { listSkillHeads } from './queries.ts'
-import { MAX_DESIRED_SKILLS } from './rules.ts'
 import type { skillsOfAgentView } from './views.ts'
 
 type Db = Pick<ReadDb, 'run'>
@@ -78,11 +77,10 @@ export async function readSkillsOfAgent(ctx: Ctx, agentId: string): Promise<Skil
 /**
  * Checks the skills that an agent is to have.
  * @returns them without repetitions
- * @throws Refusal `unknown_reference` for a name without a skill; `unprocessable` for too many, and for an adapter whose runs get no files
+ * @throws Refusal `unknown_reference` for a name without a skill; `unprocessable` for an adapter whose runs get no files
  */
 export async function requireSkills(db: Db, agent: AgentRow, names: readonly string[]): Promise<string[]> {
   const wanted = [...new Set(names)]
-  if (wanted.length > MAX_DESIRED_SKILLS) refuse('unprocessable', { message: `An agent has at most ${MAX_DESIRED_SKILLS} skills` })
   if (wanted.length > 0 && !takesSkills(agent.adapterType))
     refuse('unprocessable', { message: `Runs of ${agent.adapterType} agents get no files, so they have no skills` })
   const present = new Set([...builtInSkills.keys(), ...(await listSkillHeads(db, agent.companyId)).map(({ slug }) => slug)])

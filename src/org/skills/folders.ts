@@ -5,13 +5,11 @@ import { lstat, open, readdir, realpath } from 'node:fs/promises'
 import path from 'node:path'
 import { isText } from '../../platform/kernel/content.ts'
 import { readFilePath } from '../../platform/kernel/filePath.ts'
-import { draftsOf, MAX_SKILL_BYTES, MAX_SKILL_FILE_BYTES, SKILL_FILE } from './rules.ts'
+import { draftsOf, MAX_IMPORT_BYTES, MAX_SKILL_FILE_BYTES, SKILL_FILE } from './rules.ts'
 import type { SourcedDraft } from './store.ts'
 
 /** Entries of a folder and of everything below it that are looked at; a folder of sources with more is not a folder of skills. */
 const MAX_ENTRIES = 5_000
-/** Bytes of one read of a folder. */
-export const MAX_READ_BYTES = 8 * MAX_SKILL_BYTES
 /** Large folders that have no skills of their own. */
 const skipped = new Set(['.git', 'node_modules', '.venv', '__pycache__'])
 
@@ -72,12 +70,14 @@ interface Walk {
   bytes: number
 }
 
+const isBeyond = ({ entries, bytes }: Walk): boolean => entries > MAX_ENTRIES || bytes > MAX_IMPORT_BYTES
+
 async function walk(root: string, relative: string, state: Walk): Promise<void> {
   const listed = await readdir(path.join(root, relative), { withFileTypes: true }).catch(() => [])
   for (const entry of listed.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
     const name = relative === '' ? entry.name : `${relative}/${entry.name}`
     state.entries += 1
-    if (state.entries > MAX_ENTRIES || state.bytes > MAX_READ_BYTES) return
+    if (isBeyond(state)) return
     if (skipped.has(entry.name)) continue
     const { path: filePath, problem } = readFilePath(name)
     if (filePath === null) state.warnings.push(`${JSON.stringify(name.slice(0, 100))}: ${problem}`)
@@ -96,12 +96,14 @@ async function walk(root: string, relative: string, state: Walk): Promise<void> 
 /** Sentences of one read that are kept. */
 const MAX_WARNINGS = 50
 
-/** Reads all texts below an allowed folder. @param folder from `allowedFolder` */
+/** Reads all texts below an allowed folder; none of one that is too large, because a skill that lacks files is another skill. @param folder from `allowedFolder` */
 async function readFolder(folder: string): Promise<FolderTexts> {
   const state: Walk = { files: {}, warnings: [], entries: 0, bytes: 0 }
   await walk(folder, '', state)
-  if (state.entries > MAX_ENTRIES) state.warnings.unshift(`${folder}: more than ${MAX_ENTRIES} entries; the rest was not read`)
-  if (state.bytes > MAX_READ_BYTES) state.warnings.unshift(`${folder}: more than ${MAX_READ_BYTES} bytes; the rest was not read`)
+  if (isBeyond(state)) {
+    const limit = state.entries > MAX_ENTRIES ? `${MAX_ENTRIES} entries` : `${MAX_IMPORT_BYTES} bytes`
+    return { folder, files: {}, warnings: [`${folder}: more than ${limit}, so nothing of it was read; import its skills one by one`] }
+  }
   return { folder, files: state.files, warnings: state.warnings.slice(0, MAX_WARNINGS) }
 }
 

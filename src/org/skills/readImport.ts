@@ -1,8 +1,10 @@
 import { decidesForHost } from '../../auth/roles.ts'
 import type { Ctx } from '../../platform/db/types.ts'
+import type { ReceivedFile } from '../../platform/kernel/content.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
+import { readUpload } from './archive.ts'
 import { allowedFolder, skillsIn } from './folders.ts'
-import { draftsOf, SKILL_FILE } from './rules.ts'
+import { draftsOf, MAX_IMPORT_BYTES, SKILL_FILE } from './rules.ts'
 import type { SourcedDraft } from './store.ts'
 import type { ImportSkills } from './views.ts'
 
@@ -27,9 +29,28 @@ const sendFiles = 'Send the texts as `files`, for example {"files":{"SKILL.md":"
 export async function readImport(ctx: Ctx, { source, files }: ImportSkills, allowed: readonly string[]): Promise<ReadImport> {
   if ((source === undefined) === (files === undefined))
     refuse('unprocessable', { message: `Send either \`source\` or \`files\`. ${sendFiles}` })
-  const read = files === undefined ? await readSource(ctx, source ?? '', allowed) : inline(files)
+  return checked(files === undefined ? await readSource(ctx, source ?? '', allowed) : inline(files))
+}
+
+/**
+ * Reads the skills of an upload, as `readImport` reads those of a request.
+ * @throws Refusal `file_type_unsupported`, `file_invalid`; `unprocessable` for one without a skill, and for one that is too large
+ */
+export async function readUploadedImport(file: Pick<ReceivedFile, 'bytes'>): Promise<ReadImport> {
+  const { files, warnings } = await readUpload(file)
+  const { found, warnings: about } = inline(files)
+  return checked({ found, warnings: [...warnings, ...about] })
+}
+
+/** @throws Refusal `unprocessable` for an import without a skill, and for one that is too large */
+function checked(read: ReadImport): ReadImport {
   if (read.found.length === 0)
     refuse('unprocessable', { message: 'No skill can be imported', details: { problems: read.warnings.slice(0, 50) } })
+  const bytes = read.found.reduce((sum, { draft }) => sum + draft.byteSize, 0)
+  if (bytes > MAX_IMPORT_BYTES)
+    refuse('unprocessable', {
+      message: `An import has at most ${MAX_IMPORT_BYTES} bytes of skills, and this one has ${bytes}: send them in parts`,
+    })
   return read
 }
 

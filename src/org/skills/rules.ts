@@ -12,8 +12,11 @@ export const MAX_SKILL_FILE_BYTES = 256 * 1024
 export const MAX_SKILL_BYTES = 1024 * 1024
 /** Skills of one company, which the list and the choice for an agent show whole. */
 export const MAX_SKILLS = 200
-/** Skills of one agent: a run gets the files of all of them, and its prompt their descriptions. */
-export const MAX_DESIRED_SKILLS = 20
+/**
+ * The texts of all skills that one import stores. One transaction writes them, and has five seconds; a request has as many bytes. The measure
+ * is the time of a slow disk: Postgres compresses and writes them twice.
+ */
+export const MAX_IMPORT_BYTES = 4 * 1024 * 1024
 /** Skills of one import. */
 export const MAX_IMPORTED_SKILLS = 50
 

@@ -10,9 +10,10 @@ import { param, statement } from '../../platform/db/statement.ts'
 import type { Ctx } from '../../platform/db/types.ts'
 import { requireActingRun } from '../../auth/runFacts.ts'
 import { skillsScanned } from './events.ts'
-import { allowedFolder, MAX_READ_BYTES, skillsIn } from './folders.ts'
+import { allowedFolder, skillsIn } from './folders.ts'
 import { listSkillHeads, presentSkill, skillsById } from './queries.ts'
-import { MAX_IMPORTED_SKILLS } from './rules.ts'
+import type { SkillHeadRow } from './queries.ts'
+import { MAX_IMPORT_BYTES, MAX_IMPORTED_SKILLS } from './rules.ts'
 import { changesIn, storeSkills } from './store.ts'
 import type { SourcedDraft } from './store.ts'
 import type { ScanProjects, scanProjectsView } from './views.ts'
@@ -23,8 +24,8 @@ type Scan = z.input<typeof scanProjectsView>
 const skillFoldersOfProjects = ['skills', '.claude/skills', '.agents/skills', '.codex/skills'] as const
 /** Workspaces of one scan. */
 const MAX_WORKSPACES = 100
-/** Bytes of the skills of one scan, behind which it looks no further: they are in memory together, and one transaction stores them. Agents write into these folders. */
-const MAX_SCAN_BYTES = MAX_READ_BYTES
+/** Bytes of the skills of one scan, behind which it looks no further. Agents write into these folders. */
+const MAX_SCAN_BYTES = 2 * MAX_IMPORT_BYTES
 
 interface Workspace {
   readonly id: string
@@ -42,13 +43,29 @@ const workspacesWithFolder = statement<
     and (${param('workspaceIds', 'uuid[]')} is null or w.id = any(${param('workspaceIds', 'uuid[]')}))
   order by w.created_at, w.id limit ${param('limit', 'int')}`)
 
+/** A skill in the folder of a project. */
+interface FoundSkill extends SourcedDraft {
+  /** False where the company has this text or a skill of the name from elsewhere: its texts are not kept, and it is not stored. */
+  readonly isKept: boolean
+}
+
 interface Found {
-  readonly found: SourcedDraft[]
+  readonly found: FoundSkill[]
   readonly warnings: string[]
   readonly scanned: Workspace[]
 }
 
-async function look(workspaces: readonly Workspace[], allowed: readonly string[]): Promise<Found> {
+/** A found skill without its texts, where these would not be stored. */
+function keptIfNew({ draft, folder }: SourcedDraft, before: SkillHeadRow | undefined): FoundSkill {
+  const isKept = before === undefined || (before.sourceLocator === folder && before.contentHash !== draft.contentHash)
+  return { draft: isKept ? draft : { ...draft, files: {} }, folder, isKept }
+}
+
+async function look(
+  workspaces: readonly Workspace[],
+  allowed: readonly string[],
+  present: ReadonlyMap<string, SkillHeadRow>,
+): Promise<Found> {
   const state: Found = { found: [], warnings: [], scanned: [] }
   let unseen = 0
   let bytes = 0
@@ -68,7 +85,7 @@ async function look(workspaces: readonly Workspace[], allowed: readonly string[]
       const folder = await allowedFolder(path.join(root, name), [root])
       if (folder === null) continue
       const { found, warnings } = await skillsIn(folder)
-      state.found.push(...found)
+      state.found.push(...found.map((each) => keptIfNew(each, present.get(each.draft.slug))))
       bytes += found.reduce((sum, { draft }) => sum + draft.byteSize, 0)
       state.warnings.push(...warnings)
     }
@@ -79,6 +96,9 @@ async function look(workspaces: readonly Workspace[], allowed: readonly string[]
     )
   return state
 }
+
+const headsOf = async (db: Parameters<typeof listSkillHeads>[0], companyId: string): Promise<ReadonlyMap<string, SkillHeadRow>> =>
+  new Map((await listSkillHeads(db, companyId)).map((head) => [head.slug, head]))
 
 const nothing = (warnings: readonly string[]): Scan => ({
   scannedProjects: 0,
@@ -108,15 +128,16 @@ export async function scanProjects(ctx: Ctx, { projectIds, workspaceIds }: ScanP
           limit: MAX_WORKSPACES,
         })
       : []
-  const found = await look(workspaces, allowed)
+  const found = await look(workspaces, allowed, await headsOf(ctx.store.read, companyId))
   if (!mayLook) found.warnings.unshift('Only the board looks into folders of this host: nothing was scanned')
   else if (allowed.length === 0) found.warnings.unshift('The operator allows no folder (PAPERCLIP_SKILL_FOLDERS): nothing was scanned')
   return await mutate<Scan>(ctx, async (tx) => {
     await lockUnarchivedCompany(tx, companyId)
     await requireActingRun(tx, ctx)
-    const present = new Map((await listSkillHeads(tx, companyId)).map((head) => [head.slug, head]))
+    const present = await headsOf(tx, companyId)
     const scan = nothing(found.warnings)
     const taken = new Map<string, SourcedDraft>()
+    let bytes = 0
     for (const each of found.found) {
       const { slug } = each.draft
       const before = present.get(slug)
@@ -125,9 +146,13 @@ export async function scanProjects(ctx: Ctx, { projectIds, workspaceIds }: ScanP
       else if (before !== undefined && before.sourceLocator !== each.folder)
         scan.conflicts.push({ ...at, reason: 'the company has a skill of this name from elsewhere' })
       else if (before?.contentHash === each.draft.contentHash) scan.skipped.push({ ...at, reason: null })
-      else if (taken.size >= MAX_IMPORTED_SKILLS)
-        scan.skipped.push({ ...at, reason: `more than ${MAX_IMPORTED_SKILLS} at once: scan again` })
-      else taken.set(slug, each)
+      else if (!each.isKept) scan.skipped.push({ ...at, reason: 'the skill of the company changed meanwhile: scan again' })
+      else if (taken.size >= MAX_IMPORTED_SKILLS || bytes + each.draft.byteSize > MAX_IMPORT_BYTES)
+        scan.skipped.push({ ...at, reason: `more than ${MAX_IMPORTED_SKILLS} skills or ${MAX_IMPORT_BYTES} bytes at once: scan again` })
+      else {
+        taken.set(slug, each)
+        bytes += each.draft.byteSize
+      }
     }
     const stored = changesIn(await storeSkills(tx, ctx, [...taken.values()]))
     const rows = await skillsById(

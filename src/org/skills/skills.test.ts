@@ -270,23 +270,47 @@ describe('skills in folders of the host', () => {
   test('A scan looks no further behind eight megabytes of skills, and says so', async () => {
     const { company, skills, upload } = await setup()
     // The company has skills of these names, so the scan reads theirs and stores none.
-    const names = [0, 1, 2, 3].flatMap((count) => Array.from({ length: 9 }, (_, at) => `s${count}-${at}`))
+    const names = [0, 1, 2, 3].flatMap((count) => Array.from({ length: 7 }, (_, at) => `s${count}-${at}`))
     expect((await upload(Object.fromEntries(names.map((name) => [`${name}/SKILL.md`, skillText(name)])))).status).toBe(201)
     const skill = Object.fromEntries([1, 2].map((part) => [`${part}.md`, 'x'.repeat(256 * 1024)]))
     for (let count = 0; count < 4; count += 1) {
       const folder = folderWith(allowed, {
         ...Object.fromEntries(
-          Array.from({ length: 9 }, (_, at) =>
+          Array.from({ length: 7 }, (_, at) =>
             Object.entries(skill).map(([file, text]) => [`skills/s${count}-${at}/${file}`, text]),
           ).flat(),
         ),
-        ...Object.fromEntries(Array.from({ length: 9 }, (_, at) => [`skills/s${count}-${at}/SKILL.md`, skillText(`s${count}-${at}`)])),
+        ...Object.fromEntries(Array.from({ length: 7 }, (_, at) => [`skills/s${count}-${at}/SKILL.md`, skillText(`s${count}-${at}`)])),
       })
       await board().post(`/api/companies/${company.id}/projects`, { name: `P${count}`, workspace: { cwd: folder, name: 'main' } })
     }
     const scan = await board().post(`${skills}/scan-projects`, {})
-    expect(scan.body, scan.text.slice(0, 300)).toMatchObject({ scannedWorkspaces: 2, discovered: 18, imported: [] })
+    expect(scan.body, scan.text.slice(0, 300)).toMatchObject({ scannedWorkspaces: 3, discovered: 21, imported: [] })
     expect(scan.body.warnings).toContainEqual(expect.stringContaining('the rest was not read'))
+  })
+
+  test('A scan stores four megabytes at once and the rest when it is made again, and a folder with more is not read in part', async () => {
+    const { company, skills } = await setup()
+    const parts = (name: string, count: number) => ({
+      [`${name}/SKILL.md`]: skillText(name),
+      ...Object.fromEntries(Array.from({ length: count }, (_, at) => [`${name}/${at}.md`, 'x'.repeat(250 * 1024)])),
+    })
+    const below = (files: Readonly<Record<string, string>>) =>
+      Object.fromEntries(Object.entries(files).map(([file, text]) => [`skills/${file}`, text]))
+    for (const count of [0, 1]) {
+      const skillsOfOne = Object.assign({}, ...[0, 1, 2].map((at) => parts(`part-${count}-${at}`, 4))) as Readonly<Record<string, string>>
+      const folder = folderWith(allowed, below(skillsOfOne))
+      await board().post(`/api/companies/${company.id}/projects`, { name: `P${count}`, workspace: { cwd: folder, name: 'main' } })
+    }
+    const first = (await board().post(`${skills}/scan-projects`, {})).body
+    expect([first.discovered, first.imported.length, first.skipped.length]).toEqual([6, 4, 2])
+    expect(first.skipped[0].reason).toContain('scan again')
+    const second = (await board().post(`${skills}/scan-projects`, {})).body
+    expect([second.discovered, second.imported.length, second.skipped.length]).toEqual([6, 2, 4])
+    const large = folderWith(allowed, Object.assign({}, ...[0, 1, 2, 3, 4].map((at) => parts(`large-${at}`, 4))))
+    const refused = await board().post(`${skills}/import`, { source: large })
+    expect(refused).toMatchObject({ status: 422, body: { details: { problems: [expect.stringContaining('nothing of it was read')] } } })
+    expect((await board().post(`${skills}/import`, { source: path.join(large, 'large-0') })).status).toBe(201)
   })
 
   test('An agent gets no look at the host: its scan finds nothing, and its import of a folder is refused', async () => {
@@ -385,7 +409,7 @@ describe('the skills of an agent', () => {
         id,
         Array.from({ length: 21 }, (_, n) => `s-${n}`),
       ),
-    ).toMatchObject({ status: 422, body: { code: 'unprocessable' } })
+    ).toMatchObject({ status: 400, body: { code: 'validation_failed' } })
     expect(await sync(id, 'paperclip')).toMatchObject({ status: 400 })
     const elsewhere = await agent({ adapterType: 'http', adapterConfig: { url: 'https://example.com/' } })
     expect(await sync(elsewhere.id, ['paperclip'])).toMatchObject({ status: 422, body: { code: 'unprocessable' } })
@@ -395,6 +419,18 @@ describe('the skills of an agent', () => {
       warnings: [expect.stringContaining('no files')],
     })
     expect(await sync(randomUUID(), [])).toMatchObject({ status: 404 })
+  })
+
+  test('An agent has twenty skills at most, whichever request names them', async () => {
+    const { company, agent } = await setup()
+    const { id } = await agent()
+    const names = (count: number) => Array.from({ length: count }, (_, n) => `s-${n}`)
+    const patch = (fields: Record<string, unknown>) => board().patch(`/api/agents/${id}`, fields)
+    expect((await patch({ desiredSkills: names(21) })).status).toBe(400)
+    expect((await patch({ adapterConfig: { desiredSkills: names(21) } })).status).toBe(422)
+    expect((await board().post(`/api/companies/${company.id}/agents`, { name: 'Ada', desiredSkills: names(21) })).status).toBe(400)
+    expect((await patch({ desiredSkills: names(20) })).status).toBe(200)
+    expect((await patch({ adapterConfig: { desiredSkills: names(19) } })).status).toBe(200)
   })
 
   test('A new agent is created with its skills, and a skill that the company does not have is shown as missing', async () => {

@@ -1,9 +1,11 @@
 import { z } from 'zod'
+import { MAX_DESIRED_SKILLS } from '../../adapters/index.ts'
 import { skillSources } from '../../model/skills.ts'
+import { receivedFile } from '../../platform/kernel/content.ts'
 import { MAX_FILE_PATH_BYTES } from '../../platform/kernel/filePath.ts'
 import { pageQuery } from '../../platform/kernel/page.ts'
 import { instant } from '../../platform/kernel/time.ts'
-import { MAX_DESIRED_SKILLS, MAX_IMPORTED_SKILLS, MAX_SKILL_FILE_BYTES, MAX_SKILL_FILES } from './rules.ts'
+import { MAX_IMPORTED_SKILLS, MAX_SKILL_FILE_BYTES, MAX_SKILL_FILES } from './rules.ts'
 
 const fileKinds = ['skill', 'markdown', 'script', 'other'] as const
 
@@ -65,6 +67,9 @@ export const importSkillsBody = z.object({
 })
 export type ImportSkills = z.output<typeof importSkillsBody>
 
+/** A file with skills: the text of a `SKILL.md`, or a zip, tar or tar.gz of a folder. */
+export const uploadSkillsForm = z.object({ file: receivedFile })
+
 export const importSkillsView = z.strictObject({
   imported: z.array(skillView).max(MAX_IMPORTED_SKILLS),
   warnings: z.array(z.string()),
@@ -108,7 +113,7 @@ export const skillsOfAgentView = z.strictObject({
 })
 
 /** Names are looked up, and their form says nothing that the look-up does not. */
-const desiredSkills = z.array(z.string().min(1).max(100)).max(MAX_DESIRED_SKILLS * 5)
+const desiredSkills = z.array(z.string().min(1).max(100)).max(MAX_DESIRED_SKILLS)
 export const syncSkillsBody = z.object({ desiredSkills })
 
 export const availableSkillsView = z.strictObject({

@@ -22,6 +22,12 @@ export const skills: OperationTexts = {
     'Send `files`, or as `source` the text of one `SKILL.md`, or a folder that the operator allows (for the board). Nothing is fetched from an address. By an agent it is 202 with the approval that waits, which has the whole text.',
     'ImportedSkills',
   ),
+  [`POST ${ofCompany}/upload`]: op(
+    'uploadSkills',
+    'A multipart form with one part `file`: the text of one `SKILL.md`, or a zip, tar or tar.gz of a folder of skills. It is unpacked in memory, within the limits of an import. By an agent it is 202 with the approval that waits, which has the whole text.',
+    'ImportedSkills',
+    'SkillsForm',
+  ),
   [`POST ${ofCompany}/scan-projects`]: op(
     'scanProjectSkills',
     'Looks into `skills`, `.claude/skills`, `.agents/skills` and `.codex/skills` of workspaces below a folder that the operator allows. For an agent nothing is looked up, and a warning says so.',

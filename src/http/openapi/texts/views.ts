@@ -245,6 +245,7 @@ export const viewTexts: ViewTexts = {
   ImageForm: 'A form with an image',
   ImportPackageRequest: 'A package, and how to import it',
   LogoForm: 'A form with the image of a company',
+  SkillsForm: 'A form with a file of skills',
   SuggestedTask: 'A task that becomes an issue when it is accepted',
   Question: 'A question with its options',
   InteractionTarget: 'What a confirmation is about',
