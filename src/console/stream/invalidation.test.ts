@@ -22,9 +22,9 @@ const logged = (entityType: string, entityId: string, agentId: string | null = n
   }) as unknown as StreamEvent
 
 describe('the reads that an event makes old', () => {
-  test('The end of a run makes the holds, the runs and the reads of its agent old', () => {
+  test('The end of a run makes the holds, the runs, the worktrees and the reads of its agent old', () => {
     const { nouns, ids } = changedBy([logged('run', RUN)])
-    for (const noun of ['runs', 'run', 'holds', 'agents', 'agent', 'activity']) expect(nouns).toContain(noun)
+    for (const noun of ['runs', 'run', 'holds', 'agents', 'agent', 'activity', 'execution_workspaces']) expect(nouns).toContain(noun)
     expect([...ids].toSorted()).toEqual([RUN, AGENT])
   })
 

@@ -6,7 +6,7 @@ import type { StreamEvent } from '../api/types.ts'
 /** The nouns of reads that a change of a row of an entity type may concern. The types are those of `platform/kernel/event.ts`. */
 const nounsOf: Readonly<Record<string, readonly string[]>> = {
   issue: ['issues', 'issue', 'holds', 'stalled', 'figures', 'projects', 'goals'],
-  run: ['runs', 'run', 'holds', 'stalled', 'figures', 'agents', 'agent', 'issue', 'budgets'],
+  run: ['runs', 'run', 'holds', 'stalled', 'figures', 'agents', 'agent', 'issue', 'budgets', 'execution_workspaces'],
   wake: ['runs', 'holds', 'stalled', 'issue', 'agent'],
   agent: ['agents', 'agent', 'figures', 'stalled', 'runs', 'budgets', 'secretUsage', 'skills', 'skill'],
   approval: ['approvals', 'approval', 'figures', 'agents', 'issue'],

@@ -19,15 +19,16 @@ import { useCloseReadiness, useCloseWorktree, useWorktrees } from './worktreeDat
 /** The worktrees of a project that are not closed. Nothing is shown for a project without one. */
 export function Worktrees({ projectId }: { readonly projectId: string }): ReactNode {
   const { rows, problem, loadMore, retry } = useWorktrees(projectId)
-  const [closing, setClosing] = useState<ExecutionWorkspace | null>(null)
-  const columns = useColumns(setClosing)
+  const [closingId, setClosingId] = useState<string | null>(null)
+  const columns = useColumns(({ id }) => setClosingId(id))
+  const closing = rows.find(({ id }) => id === closingId)
   if (problem !== null) return <Problem problem={problem} retry={retry} />
   if (rows.length === 0) return null
   return (
     <section aria-labelledby="worktrees">
       <h2 id="worktrees">Worktrees</h2>
       <DataTable name="Worktrees" rows={rows} columns={columns} keyOf={({ id }) => id} onEnd={loadMore} />
-      {closing !== null && <CloseWorktree worktree={closing} onClose={() => setClosing(null)} />}
+      {closing !== undefined && <CloseWorktree worktree={closing} onClose={() => setClosingId(null)} />}
     </section>
   )
 }
@@ -70,9 +71,13 @@ function useColumns(onClose: (worktree: ExecutionWorkspace) => void): Column<Exe
 /** Entries of a list that a person reads before an act. */
 const SHOWN = 20
 
+/** What git says about a file, in a word. */
+const changes: Readonly<Record<string, string>> = { A: 'new', M: 'changed', D: 'deleted', R: 'renamed', C: 'copied', T: 'of another type' }
+
 /** Closes a worktree: shows what would be lost, and confirms exactly that. */
 function CloseWorktree({ worktree, onClose }: { readonly worktree: ExecutionWorkspace; readonly onClose: () => void }): ReactNode {
-  const read = useCloseReadiness(worktree.id)
+  const [openedAt] = useState(() => performance.now())
+  const read = useCloseReadiness(worktree, openedAt)
   const close = useCloseWorktree()
   const ready = read.data?.data
   const entries = ready?.git?.entries ?? []
@@ -104,7 +109,7 @@ function CloseWorktree({ worktree, onClose }: { readonly worktree: ExecutionWork
             <ul className="mono">
               {entries.slice(0, SHOWN).map(({ status, path }) => (
                 <li key={path}>
-                  {status} {path}
+                  {changes[status] ?? status}: {path}
                 </li>
               ))}
               {entries.length > SHOWN && <li>and {counted(entries.length - SHOWN, 'more', 'more')}</li>}

@@ -18,10 +18,18 @@ export function useWorktrees(projectId: string): PagesRead<ExecutionWorkspace> {
   })
 }
 
-/** The work that would be lost with a worktree: git looks when it is asked. */
-export function useCloseReadiness(worktreeId: string): UseQueryResult<Answer<CloseReadiness>, ApiProblem> {
+/**
+ * The work that would be lost with a worktree. No event says that a file was written, so git looks anew at each opening of the dialog, and when a run takes the worktree or
+ * ends meanwhile.
+ * @param openedAt tells one opening from another
+ */
+export function useCloseReadiness(
+  { id: worktreeId, activeRunId }: Pick<ExecutionWorkspace, 'id' | 'activeRunId'>,
+  openedAt: number,
+): UseQueryResult<Answer<CloseReadiness>, ApiProblem> {
   const { id } = useCompany()
-  return useRead<CloseReadiness>(['close_readiness', id, worktreeId], `/execution-workspaces/${worktreeId}/close-readiness`)
+  const key = ['close_readiness', id, worktreeId, activeRunId, openedAt] as const
+  return useRead<CloseReadiness>(key, `/execution-workspaces/${worktreeId}/close-readiness`)
 }
 
 interface Closing {

@@ -8,6 +8,7 @@ import type { Requests } from './requests.ts'
 import { COMMENTS, DESCRIPTION, FAILING, REVISIONS, WORKER } from './texts.ts'
 import { createAgent, finishedRun, liveHold, openRun, take } from './work.ts'
 import type { Agent, Run } from './work.ts'
+import { createWorktrees } from './worktrees.ts'
 
 /** A server, and the owner's way to its database: some states come only with time. */
 export interface Filling {
@@ -211,6 +212,7 @@ export async function fillCompany({ url, sql, name = 'Acme Works', boardToken }:
   await createWork(company, agents, plan)
   const approval = await createApprovals(company, agents, story.id)
   await createMoney(board, created.id, { agents, projects: [plan.project, plan.wiki] })
+  await createWorktrees(board, created.id, { projectId: plan.project, issueId: story.id, run: story.run, sql })
   const automation = await createAutomation(board, created.id, { agents, project: plan.project, sql })
   await board.post(`/companies/${created.id}/invites`, { allowedJoinTypes: 'human', memberRole: 'operator' })
   const shown = { issue: story.identifier, run: story.run.id, agent: agents.alan.id, approval, project: plan.project, ...automation }
