@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { text as textOf } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Page } from 'playwright-core'
 import { describe, expect, test } from 'vitest'
@@ -123,7 +123,7 @@ describe.skipIf(!hasChromium)('the log of a company (needs Chromium)', () => {
     await row(page, 'round 104').waitFor()
     const [file] = await Promise.all([page.waitForEvent('download'), button(page, 'CSV of interventions').click()])
     expect(file.suggestedFilename()).toMatch(/-interventions-\d{4}-\d\d-\d\d\.csv$/)
-    const lines = (await readFile(await file.path(), 'utf8')).split('\r\n')
+    const lines = (await textOf(await file.createReadStream())).split('\r\n')
     expect(lines).toHaveLength(107)
     expect(lines[0]).toMatch(/^time,number,actor,what happened,reason,action/)
     const release = lines.find((line) => line.includes('issue.admin_force_release')) ?? ''

@@ -19,30 +19,39 @@ interface Finding {
   readonly nodes: readonly { readonly target: readonly string[]; readonly any: readonly Check[]; readonly all: readonly Check[] }[]
 }
 
+const IS_MISSING = "typeof globalThis.axe === 'undefined'"
 const RUN = 'axe.run().then(({ violations }) => violations)'
 const EXCESS = 'document.documentElement.scrollWidth - document.documentElement.clientWidth'
 
 /** The findings of axe-core in the page as it is shown now. One sentence for each finding; none for a page without. */
 export async function axeFindingsOf(page: Page): Promise<string[]> {
-  await page.evaluate(axe)
+  if (await page.evaluate<boolean>(IS_MISSING)) await page.evaluate(axe)
   return (await page.evaluate<Finding[]>(RUN)).map(({ id, help, nodes }) => {
     const [first] = nodes.flatMap(({ any, all }) => [...any, ...all])
     return `${id}, ${help}: ${nodes.map(({ target }) => target.join(' ')).join(', ')} (${first?.message ?? ''})`
   })
 }
 
+/** How a page is looked at. */
+type Look = readonly [width: number, colorScheme: 'light' | 'dark']
+
+const everyLook: readonly Look[] = WIDTHS.flatMap((width) => (['light', 'dark'] as const).map((colorScheme) => [width, colorScheme] as const))
+/** Each width and each theme once: enough for a part of a page that is looked at as a whole elsewhere. */
+export const twoLooks: readonly Look[] = [
+  [360, 'dark'],
+  [1440, 'light'],
+]
+
 /** The findings of axe-core in the page, and whether it is wider than its screen. One sentence for each finding; none for a page without. */
-export async function findingsOf(page: Page, name: string): Promise<string[]> {
+export async function findingsOf(page: Page, name: string, looks: readonly Look[] = everyLook): Promise<string[]> {
   const found: string[] = []
-  for (const width of WIDTHS) {
+  for (const [width, colorScheme] of looks) {
     await page.setViewportSize({ width, height: 900 })
-    for (const colorScheme of ['light', 'dark'] as const) {
-      await page.emulateMedia({ colorScheme })
-      const where = `${name}, ${width}, ${colorScheme}`
-      found.push(...(await axeFindingsOf(page)).map((finding) => `${where}: ${finding}`))
-      const excess = await page.evaluate<number>(EXCESS)
-      if (excess > 0) found.push(`${where}: the page is ${excess} pixels wider than the screen`)
-    }
+    await page.emulateMedia({ colorScheme })
+    const where = `${name}, ${width}, ${colorScheme}`
+    found.push(...(await axeFindingsOf(page)).map((finding) => `${where}: ${finding}`))
+    const excess = await page.evaluate<number>(EXCESS)
+    if (excess > 0) found.push(`${where}: the page is ${excess} pixels wider than the screen`)
   }
   return found
 }

@@ -2,8 +2,8 @@ import type { Page } from 'playwright-core'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { hasChromium, useBrowser } from '../testing/browser.ts'
 import { useServer } from '../testing/world.ts'
-import { axeFindingsOf, findingsOf } from './axe.ts'
-import { addressOf, nameOf, patterns } from './company/pages.ts'
+import { axeFindingsOf, findingsOf, twoLooks } from './axe.ts'
+import { addressOf, nameOf, partsOfPages, patterns } from './company/pages.ts'
 import { fillCompany } from './company/fill.ts'
 import type { FilledCompany } from './company/fill.ts'
 import { useConsole } from './consoleWorld.ts'
@@ -41,6 +41,9 @@ function watchRequests(page: Page): string[] {
 describe.skipIf(!hasChromium)('every page of the console (needs Chromium)', () => {
   test('The list of pages is read from the source, and the company has a row for each', () => {
     expect(patterns.length).toBeGreaterThan(12)
+    const counts = new Map<string, number>()
+    for (const { pattern } of partsOfPages) counts.set(pattern, (counts.get(pattern) ?? 0) + 1)
+    expect(Object.fromEntries(counts)).toEqual({ 'agents/:agent': 5, costs: 5, projects: 2, settings: 5 })
     expect(() => patterns.map((pattern) => addressOf(pattern, company))).not.toThrow()
   })
 
@@ -59,6 +62,13 @@ describe.skipIf(!hasChromium)('every page of the console (needs Chromium)', () =
       expect(failed, nameOf(pattern)).toEqual([])
     },
   )
+
+  test.each(partsOfPages)('The part $tab of the page $pattern is without a fault for axe and fits a telephone', async ({ pattern, tab }) => {
+    const page = await open(`${addressOf(pattern, company)}?tab=${tab}`)
+    await settle(page)
+    expect(await page.locator('nav.tabs [aria-current=page]').count()).toBe(1)
+    expect(await findingsOf(page, `${nameOf(pattern)}, ${tab}`, twoLooks)).toEqual([])
+  })
 
   test.each([
     ['/-/welcome', 'welcome'],

@@ -3,8 +3,15 @@
 import { accessSync, constants, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { chromium } from 'playwright-core'
-import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core'
-import { afterAll, beforeAll, expect, onTestFinished } from 'vitest'
+import type { Browser, BrowserContext, BrowserContextOptions, LaunchOptions, Page } from 'playwright-core'
+import { afterAll, beforeAll, expect, inject, onTestFinished } from 'vitest'
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    /** The address of the browser that the files of a run share; without one each file starts its own. */
+    browser?: string
+  }
+}
 
 const { env } = process
 
@@ -60,21 +67,33 @@ const FEATURES_OFF = [
   'PreconnectToSearch',
 ]
 
-const launch = (executablePath: string): Promise<Browser> =>
-  chromium.launch({
-    executablePath,
-    args: [
-      `--disable-features=${FEATURES_OFF.join(',')}`,
-      // Root has no sandbox. The pages of these tests are those of the server.
-      '--no-sandbox',
-      '--disable-gpu',
-      // A container may have a /dev/shm of a few megabytes.
-      '--disable-dev-shm-usage',
-      // No other name is looked up, so that neither a page nor the browser itself leaves this machine.
-      `--host-resolver-rules=MAP ${TEST_HOST} 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost`,
-    ],
-    timeout: TIMEOUT_MS,
-  })
+const optionsOf = (executablePath: string): LaunchOptions => ({
+  executablePath,
+  args: [
+    `--disable-features=${FEATURES_OFF.join(',')}`,
+    // Root has no sandbox. The pages of these tests are those of the server.
+    '--no-sandbox',
+    '--disable-gpu',
+    // A container may have a /dev/shm of a few megabytes.
+    '--disable-dev-shm-usage',
+    // No other name is looked up, so that neither a page nor the browser itself leaves this machine.
+    `--host-resolver-rules=MAP ${TEST_HOST} 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost`,
+  ],
+  timeout: TIMEOUT_MS,
+})
+
+/** The browser of a file: the one of the run, to which it connects, or one of its own. Its end closes what the file has opened. */
+function openBrowser(executablePath: string): Promise<Browser> {
+  const shared = inject('browser')
+  return shared === undefined ? chromium.launch(optionsOf(executablePath)) : chromium.connect(shared, { timeout: TIMEOUT_MS })
+}
+
+/** Starts a browser for all files of a run; null where there is no Chromium. @returns its address, and ends it */
+export async function startSharedBrowser(): Promise<{ readonly address: string; readonly stop: () => Promise<void> } | null> {
+  if (executable === null) return null
+  const server = await chromium.launchServer(optionsOf(executable))
+  return { address: server.wsEndpoint(), stop: () => server.close() }
+}
 
 export interface VisitorOptions extends Pick<BrowserContextOptions, 'javaScriptEnabled' | 'ignoreHTTPSErrors' | 'colorScheme'> {
   /** The origins that pages may ask: the server's first, and for instance that of a provider of sign-ins, whose pages are not checked. */
@@ -162,7 +181,7 @@ export function useBrowser(): (options: VisitorOptions) => Promise<Visitor> {
   const kept: Visitor[] = []
   beforeAll(async () => {
     ofFile.users += 1
-    if (executable !== null) await (ofFile.browser ??= launch(executable))
+    if (executable !== null) await (ofFile.browser ??= openBrowser(executable))
   })
   afterAll(async () => {
     ofFile.users -= 1
@@ -187,8 +206,8 @@ export function useBrowser(): (options: VisitorOptions) => Promise<Visitor> {
   }
 }
 
-/** The browser of a file itself, for contexts whose faults are part of the test. */
-export const launchBrowser = async (): Promise<Browser> => await launch(executable ?? '')
+/** A browser that no other file uses, for measurements and for contexts whose faults are part of the test. */
+export const launchBrowser = async (): Promise<Browser> => await chromium.launch(optionsOf(executable ?? ''))
 
 export interface Asked {
   readonly status: number
