@@ -3,7 +3,7 @@ import { inBackground } from '../../api/background.ts'
 import type { IssueDetail } from '../../api/types.ts'
 import { useCompanyPath } from '../../frame/company.tsx'
 import { Status } from '../../parts/Status.tsx'
-import { Time } from '../../parts/Time.tsx'
+import { Elapsed } from '../../parts/Time.tsx'
 import { Link } from '../../router/Link.tsx'
 import { agentName, personName, useAuthors } from './Author.tsx'
 import { useWhy } from './data.ts'
@@ -27,7 +27,10 @@ export function WhyLine({ issue, save }: WhyLineProps): ReactNode {
   return (
     <section className={`why ${tone}`} aria-label="Why does nothing happen?">
       <p>
-        <Status of={why.why} tone={tone} words={sentence} /> <span className="soft">since</span> <Time at={why.since} />
+        <Status of={why.why} tone={tone} words={sentence} />{' '}
+        <span className="soft">
+          For <Elapsed from={why.since} />.
+        </span>
       </p>
       {act !== null && <Act act={act} save={save} />}
     </section>

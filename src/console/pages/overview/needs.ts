@@ -104,13 +104,20 @@ function failedNow({ failedRuns, recentRuns, agents }: NeedSources): Run[] {
   return [...newest.values()].filter(({ status, agentId }) => (status === 'failed' || status === 'timed_out') && !isGone(agentId))
 }
 
+/** The error of a run as the beginning of a sentence; a program may have ended it with a full stop. */
+function reasonOf({ error, status }: Run): string {
+  const reason = (error ?? '').trim().replace(/\.+$/, '')
+  if (reason !== '') return reason
+  return status === 'timed_out' ? 'It took longer than it may' : 'It gave no reason'
+}
+
 const failureNeeds = (sources: NeedSources): Need[] =>
   failedNow(sources).map((run) => ({
     key: `run ${run.id}`,
     kind: 'failed run',
     title: `${nameIn(sources.agents, run.agentId)}, run ${run.id.slice(0, 8)}`,
     to: `runs/${run.id}`,
-    why: run.error ?? (run.status === 'timed_out' ? 'It took longer than it may' : 'It gave no reason'),
+    why: reasonOf(run),
     since: run.finishedAt ?? run.createdAt,
     act: 'Read its log',
   }))

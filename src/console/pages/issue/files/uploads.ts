@@ -52,10 +52,12 @@ export function markdownOf(file: Attachment): string {
 
 const units = ['byte', 'kilobyte', 'megabyte'] as const
 
-/** "12 kB" */
+/** "12 kB", "1 byte" */
 export function byteSize(bytes: number): string {
   const step = bytes < 1000 ? 0 : bytes < 1_000_000 ? 1 : 2
-  const format = new Intl.NumberFormat(undefined, { style: 'unit', unit: units[step] ?? 'byte', maximumFractionDigits: step === 0 ? 0 : 1 })
+  // The short form of bytes is "byte" for any number of them.
+  const unitDisplay = step === 0 ? 'long' : 'short'
+  const format = new Intl.NumberFormat(undefined, { style: 'unit', unit: units[step] ?? 'byte', unitDisplay, maximumFractionDigits: 1 })
   return format.format(bytes / 1000 ** step)
 }
 
