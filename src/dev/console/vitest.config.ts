@@ -4,15 +4,15 @@ import { defineConfig } from 'vitest/config'
 const MEASURED = ['issuesAtScale', 'measures', 'stream'].map((name) => `src/dev/console/${name}.test.ts`)
 
 const shared = {
-  pool: 'threads',
+  pool: 'threads' as const,
   isolate: false,
   globalSetup: ['src/dev/testing/cluster.ts', 'src/dev/console/sharedBrowser.ts'],
   testTimeout: 120_000,
   hookTimeout: 120_000,
   expect: { poll: { timeout: 45_000, interval: 50 } },
   retry: 0,
-  sequence: { hooks: 'list' },
-} as const
+  sequence: { hooks: 'list' as const },
+}
 
 // `npm run test:console`: the operator's console in a real Chromium.
 export default defineConfig({

@@ -11,7 +11,7 @@ const source = readFileSync(path.join(consoleFolder, 'pages.ts'), 'utf8')
 export const patterns: readonly string[] = [...source.matchAll(/^ {2}page\('([^']+)'/gm)].map(([, pattern = '']) => pattern)
 
 /** A part of a page with an address of its own. */
-export interface PartOfPage {
+interface PartOfPage {
   readonly pattern: string
   readonly tab: string
 }
