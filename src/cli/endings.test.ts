@@ -89,8 +89,8 @@ describe('A reader that ends', () => {
     expect(err).toContain('The output was not taken to its end: its reader ended')
   })
 
-  test('A disk that is full is a failure for a table, too', async () => {
-    const { exit, err } = await runCommandLine(['table'], { commands, outputFails: 'ENOSPC' })
+  test.each(['table', '--help'])('A disk that is full is a failure for %s, too', async (word) => {
+    const { exit, err } = await runCommandLine([word], { commands, outputFails: 'ENOSPC' })
     expect(exit).toBe(1)
     expect(err).toContain('it cannot be written (ENOSPC)')
   })

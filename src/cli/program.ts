@@ -65,9 +65,14 @@ async function endInterrupted(around: Running, line: ParsedLine, { signal, left,
  * @param outcome null while the command had not ended yet
  */
 function endUntaken(around: Running, { shared, command }: ParsedLine, outcome: Outcome | null): ExitCode {
-  const failure = around.out.failure()
   const isLines = outcome === null ? command.streams === 'lines' : !shared.json
-  if (isReaderGone(failure) && isLines) return outcome?.exit ?? EXIT.done
+  if (isReaderGone(around.out.failure()) && isLines) return outcome?.exit ?? EXIT.done
+  return noteUntaken(around, around.out)
+}
+
+/** Says that output is not whole. */
+function noteUntaken(around: Surroundings, out: Output): ExitCode {
+  const failure = out.failure()
   const because = isReaderGone(failure) ? 'its reader ended' : `it cannot be written (${failure?.code ?? 'unknown error'})`
   writeNote(around, `The output was not taken to its end: ${because}\n  what was written of it is not whole: run the command again`)
   return EXIT.bad
@@ -140,7 +145,7 @@ export async function runProgram(program: Program, args: readonly string[], arou
   try {
     return await answerLine(program, args, around, out)
   } catch (error) {
-    if (isLostOutput(error)) return isReaderGone(out.failure()) ? EXIT.done : EXIT.bad
+    if (isLostOutput(error)) return isReaderGone(out.failure()) ? EXIT.done : noteUntaken(around, out)
     const problem = problemOf(error)
     if (problem === null) throw error
     await printProblem(around, out, problem.facts, args.includes('--json') ? 'json' : 'text')
