@@ -119,7 +119,7 @@ function causesOf(error: unknown): string[] {
 /** Codes of Node and OpenSSL about a certificate. */
 const CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO_(?:GET|VERIFY)|ERR_TLS|ERR_SSL/
 
-/** What went wrong with a request that got no answer. */
+/** The reason why a request got no answer, as a problem. */
 function unanswered(error: unknown, url: string): Error {
   const causes = causesOf(error)
   const has = (pattern: RegExp): string | undefined => causes.find((cause) => pattern.test(cause))

@@ -181,7 +181,7 @@ describe('A program that is not this server', () => {
     expect(requested).toBeLessThanOrEqual(250)
   })
 
-  test('A redirection, a text that is no HTTP and a page are told apart', async () => {
+  test('A redirection, a text that is no HTTP and a page are distinguished', async () => {
     const err = async (name: string): Promise<string> =>
       (await runCommandLine(['locks', 'ls', '--url', await (programs[name] as () => Promise<string>)()])).err
     expect(await err('a redirection')).toContain('sends requests elsewhere')

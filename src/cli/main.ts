@@ -23,5 +23,5 @@ const exit = await runProgram({ version, commands }, process.argv.slice(2), {
   return EXIT.bad
 })
 process.exitCode = exit
-// What an interrupted command has left open, such as a connection with a statement on it, keeps no process alive.
+// An interrupted command may have left a connection with a statement on it, which must keep no process alive.
 if ((signal as AbortSignal | null)?.aborted === true) process.exit()

@@ -64,5 +64,5 @@ export function interruptedBy({ aborted, reason }: AbortSignal, error?: unknown)
   return named?.[ofSignal] ?? (aborted ? 'SIGINT' : null)
 }
 
-/** What an interrupted command has left behind, by the error that it ended with; null when that says nothing. */
+/** The sentence about what an interrupted command has left behind, by the error that it ended with; null when that has none. */
 export const leftBy = (error: unknown): string | null => (error instanceof Error && leaves in error ? String(error[leaves]) : null)

@@ -112,7 +112,7 @@ async function runCommand(around: Running, line: ParsedLine): Promise<number> {
   }
 }
 
-/** What a line that names no single command is answered with. */
+/** Answers a line: runs its command, or prints the help that it asks for. */
 async function answerLine({ version, commands }: Program, args: readonly string[], around: Surroundings, out: Output): Promise<number> {
   if (args[0] === '--version' || args[0] === '-v') {
     await print(around, out, version)

@@ -284,7 +284,7 @@ describe('The doctor at a database', () => {
     expect(await mendAll(server().store, found)).toEqual({ mended: [], failed: [] })
   })
 
-  test('What was dropped by hand is named with the statement that makes it again, and the statement works', async () => {
+  test('A thing that was dropped by hand is named with the statement that makes it again, and the statement works', async () => {
     const before = await missing()
     await query('drop index heartbeat_run_log_chunks_age')
     await query('drop trigger issues_version on issues')

@@ -66,7 +66,7 @@ const nameOf = ({ kind, table, name }: SchemaObject): string => {
 }
 
 /**
- * Compares two schemas. What only the second has is nobody's fault: an operator may add an index.
+ * Compares two schemas. Things that only the second has are no fault: an operator may add an index.
  * @param comparesTexts false where another version of Postgres has written the definitions
  */
 export function compareSchemas(expected: readonly SchemaObject[], live: readonly SchemaObject[], comparesTexts: boolean): Finding[] {

@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { createPaperclipSource } from '../dev/testing/paperclipSource.ts'
 import { plantCompany } from '../dev/testing/plantedCompany.ts'
@@ -427,6 +429,19 @@ describe('The source', () => {
     } finally {
       await opened.close()
     }
+  })
+
+  test('A source that does not answer is not waited for behind an interrupt', async () => {
+    const silent = createServer(() => {})
+    await new Promise<void>((resolve) => void silent.listen(0, '127.0.0.1', resolve))
+    onTestFinished(() => void silent.close())
+    const ending = new AbortController()
+    silent.once('connection', (socket) => {
+      socket.once('close', () => socket.destroy())
+      ending.abort(new Error('enough'))
+    })
+    const from = `postgres://reader@127.0.0.1:${(silent.address() as AddressInfo).port}/x`
+    await expect(move({ from, signal: ending.signal })).rejects.toThrow('enough')
   })
 
   test('A schema that is not known is refused by the name of what is missing', async () => {

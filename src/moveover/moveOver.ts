@@ -92,14 +92,14 @@ export interface CompanyMove {
   readonly secretsToEnter: readonly string[]
 }
 
-/** What is left of a company to come. */
+/** The rest of a company, which is still to come. */
 interface LeftOver {
   readonly issuePrefix: string
   /** The parts of it, in their order. */
   readonly parts: readonly string[]
 }
 
-/** Why a move ended before it was complete. What it had written stays, and the next move goes on behind it. */
+/** Why a move ended before it was complete. Rows that it had written stay, and the next move goes on behind it. */
 export interface MoveEnd {
   readonly kind: 'interrupted' | 'unreachable' | 'failed'
   /** A sentence for the operator. */

@@ -119,7 +119,7 @@ const movement: Movement<(typeof runTable)['columns'], RunRow> = {
     if (outcome === null) note('it arrives as cancelled: it was not over in the source')
     const issueId = issueOf(row.contextSnapshot)
     return {
-      // What a run was given and what it wrote may show secrets, and the server that it came from may not have covered them.
+      // Texts that a run was given or wrote may show secrets, and the server that it came from may not have covered them.
       ...redact(row),
       ...(outcome === null ? STILL_LIVE : {}),
       companyId,

@@ -4,6 +4,7 @@ import { codeOf, isConnectionFailure } from '../platform/db/databaseErrors.ts'
 import { openPool } from '../platform/db/driver/client.ts'
 import type { Connection, ConnectionOptions, Pool } from '../platform/db/driver/client.ts'
 import { isStartProblem, startProblem } from '../platform/kernel/startProblem.ts'
+import { untilAborted } from '../platform/kernel/untilAborted.ts'
 
 /** Where rows come from, as it may stand in an audit row: without user, password and parameters. */
 export interface SourcePlace {
@@ -72,16 +73,23 @@ const refusedRead = (error: unknown): Error | null => {
   return code !== undefined && /^[0-9A-Z]{5}$/.test(code) ? startProblem(`The source refuses a read (${code})`) : null
 }
 
-async function connectTo(options: ConnectionOptions): Promise<{ readonly pool: Pool; readonly connection: Connection }> {
+async function connectTo(
+  options: ConnectionOptions,
+  signal: AbortSignal | undefined,
+): Promise<{ readonly pool: Pool; readonly connection: Connection }> {
   try {
     const pool = openPool(options, 'custom', { readOnlyByDefault: true, transactionLimitMs: MOVE_LIMIT_MS })
+    const connecting = pool.connect()
     try {
-      return { pool, connection: await pool.connect() }
+      return { pool, connection: await (signal === undefined ? connecting : untilAborted(connecting, signal)) }
     } catch (error) {
-      await pool.end()
+      // An attempt that nothing waits for any more ends by its own limit.
+      if (signal?.aborted === true) connecting.then((connection) => connection.release(true)).catch(() => {})
+      else await pool.end()
       throw error
     }
   } catch (error) {
+    signal?.throwIfAborted()
     throw isStartProblem(error) ? error : unreachableProblem(error)
   }
 }
@@ -97,7 +105,7 @@ export async function openSource(connectionString: string, signal?: AbortSignal)
   if (place === null) throw startProblem('--from expects the URL of a Postgres database: postgres://user:password@host:port/database')
   const limits = { statement_timeout: READ_LIMIT_MS, query_timeout: READ_LIMIT_MS + 5000 }
   const options = { connectionString, max: 1, application_name: 'paperclip-server import', ...limits }
-  const { pool, connection } = await connectTo(options)
+  const { pool, connection } = await connectTo(options, signal)
   let isOpen = true
   const release = (): void => {
     // The transaction only read, so nothing is lost when its session ends with it.

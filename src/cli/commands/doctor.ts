@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { Finding, Mended } from '../../doctor/index.ts'
 import type { healthView } from '../../observe/instance/health.ts'
 import type { Config } from '../../server/config.ts'
+import { untilAborted } from '../../platform/kernel/untilAborted.ts'
 import { command } from '../command.ts'
 import { openDatabaseOf, readConfigOf } from '../database.ts'
 import type { OpenedDatabase } from '../database.ts'
@@ -94,16 +95,6 @@ interface Options {
   readonly signal: AbortSignal
 }
 
-/** Waits for work until the operator interrupts. The work is then not waited for: its connections are closed under it. */
-async function untilInterrupted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return await new Promise<T>((resolve, reject) => {
-    const interrupt = (): void => reject(signal.reason as Error)
-    if (signal.aborted) interrupt()
-    signal.addEventListener('abort', interrupt, { once: true })
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', interrupt))
-  })
-}
-
 async function examine(io: Io, options: Options): Promise<Report & { readonly isReached: boolean }> {
   const { diagnoseHost, findingOf, unreachableDatabase, wrongConfiguration } = await import('../../doctor/index.ts')
   const server = await serverOf(io)
@@ -121,7 +112,7 @@ async function examine(io: Io, options: Options): Promise<Report & { readonly is
     return { ...none, findings: [...findings, findingOf(unreachableDatabase, problem.facts.message)], isReached: false }
   }
   try {
-    const report = await untilInterrupted(databaseReport(read.config, opened, options), options.signal)
+    const report = await databaseReport(read.config, opened, options)
     return { ...report, findings: [...findings, ...report.findings], isReached: true }
   } finally {
     await opened.close()
@@ -168,10 +159,12 @@ export const doctorCommand = command({
   }),
   database: true,
   run: async (io, options) => {
-    const { isReached, ...report } = await examine(io, { ...options, signal: io.signal }).catch((error: unknown) => {
-      if (interruptedBy(io.signal) === null) throw error
-      throw interruptedWith(options.fix ? 'what was mended until then is mended and audited' : 'not every check was made')
-    })
+    const { isReached, ...report } = await untilAborted(examine(io, { ...options, signal: io.signal }), io.signal).catch(
+      (error: unknown) => {
+        if (interruptedBy(io.signal) === null) throw error
+        throw interruptedWith(options.fix ? 'what was mended until then is mended and audited' : 'not every check was made')
+      },
+    )
     return { data: report, text: textOf(io, report), exit: exitOf({ ...report, isReached }, options.strict) }
   },
 })

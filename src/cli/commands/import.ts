@@ -82,7 +82,7 @@ function reportText(io: Io, report: MoveOverReport): string {
     .join('\n\n')
 }
 
-/** What a move that ended in the middle has left. */
+/** The parts that a move which ended in the middle has left. */
 const leftText = ({ left }: MoveEnd): string =>
   left
     .slice(0, MAX_LEFT)
