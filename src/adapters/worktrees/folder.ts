@@ -36,7 +36,7 @@ const TAKEN = '.taken-'
 const CLOSING = '.closing-'
 /** A folder that was taken so long ago is of a row that does not exist any more: the claim of a close lasts a quarter of an hour. */
 const TAKEN_FOR_MS = 60 * 60_000
-/** How long one look deletes files. What is left is deleted by a later one: an agent may have made any number of them. */
+/** How long one look deletes files. A later one goes on: an agent may have made any number of them. */
 const REMOVAL_MS = 10_000
 /** Folders of one look. */
 const REMOVALS = 20

@@ -202,7 +202,7 @@ function closingOf({ place, git }: Site): Pick<Worktrees, 'keep' | 'take' | 'set
       } catch {
         // A later look deletes it.
       }
-      // What could not be kept stays where it is, in the record of the worktree.
+      // Commits that could not be kept stay where they are, in the record of the worktree.
       if ((await keep(worktree)) === null) await forget(worktree)
     },
   }

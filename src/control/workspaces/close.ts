@@ -80,7 +80,7 @@ const blockedBy = (readiness: CloseReadiness, reason: string): CloseReadiness =>
 const TAKEN_OVER = 'A run or another request has taken it'
 
 /**
- * Keeps runs away from an open workspace that no live run has. What follows is the work of this server, and goes on when the client is gone.
+ * Keeps runs away from an open workspace that no live run has. The rest is the work of this server, and goes on when the client is gone.
  * @param readiness what was seen before
  * @throws Refusal `workspace_not_ready` when it is not open any more, or a run has it
  */

@@ -124,7 +124,7 @@ export function readinessOf({ workspaceId, status, liveRun, linkedIssues, inspec
     state,
     blockingReasons,
     warnings,
-    // What was confirmed is everything that was shown.
+    // A confirmation is of everything that was shown.
     confirmation: isElsewhere && token !== '' ? `${token}-elsewhere` : token,
     liveRun,
     linkedIssues,
