@@ -36,8 +36,6 @@ const TAKEN = '.taken-'
 const CLOSING = '.closing-'
 /** A folder that was taken so long ago is of a row that does not exist any more: the claim of a close lasts a quarter of an hour. */
 const TAKEN_FOR_MS = 60 * 60_000
-/** How long one look deletes files. A later one goes on: an agent may have made any number of them. */
-const REMOVAL_MS = 10_000
 /** Folders of one look. */
 const REMOVALS = 20
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
@@ -126,12 +124,15 @@ interface WorktreeFolder {
   take(id: string): () => boolean
   /** Lets `removeClosed` delete what was taken. */
   discard(id: string): void
-  /** Deletes what was discarded, for ten seconds at most. A later call goes on. Never rejects. */
+  /** Deletes what was discarded, for some seconds at most. A later call goes on. Never rejects. */
   removeClosed(): Promise<void>
 }
 
-/** @param folder an absolute path; it is made when it is missing */
-export function openWorktreeFolder(folder: string): WorktreeFolder {
+/**
+ * @param folder an absolute path; it is made when it is missing
+ * @param removalMs how long one look deletes files, in milliseconds. A later one goes on: an agent may have made any number of them
+ */
+export function openWorktreeFolder(folder: string, removalMs: number): WorktreeFolder {
   const opened = open(folder)
   const current = (): Pick<WorktreeFolder, 'mark' | 'problem'> => {
     if (opened.mark === null || markNow(folder) === opened.mark) return opened
@@ -182,9 +183,8 @@ export function openWorktreeFolder(folder: string): WorktreeFolder {
       for (const name of takenOf(id)) exchange(name, `${CLOSING}${name.slice(TAKEN.length)}`)
     },
     removeClosed() {
-      removal ??= removeAll(folder, () => current().mark !== null && problemOf(folder) === null, exchange).finally(
-        () => (removal = undefined),
-      )
+      const isSafe = current().mark !== null && problemOf(folder) === null
+      removal ??= (isSafe ? removeAll(folder, removalMs, exchange) : Promise.resolve()).finally(() => (removal = undefined))
       return removal
     },
   }
@@ -192,11 +192,10 @@ export function openWorktreeFolder(folder: string): WorktreeFolder {
 
 type Exchange = (from: string, to: string) => void
 
-async function removeAll(folder: string, isSafe: () => boolean, exchange: Exchange): Promise<void> {
+async function removeAll(folder: string, removalMs: number, exchange: Exchange): Promise<void> {
   try {
-    if (!isSafe()) return
     discardForgotten(folder, exchange)
-    const until = Date.now() + REMOVAL_MS
+    const until = Date.now() + removalMs
     const closed = readdirSync(folder).filter((name) => name.startsWith(CLOSING))
     for (const name of closed.slice(0, REMOVALS)) await remove(path.join(folder, name), until - Date.now())
   } catch {

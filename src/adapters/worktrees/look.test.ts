@@ -200,6 +200,20 @@ describe('The folder of the operator', () => {
     expect(taken.putBack()).toBe(false)
   })
 
+  test('Files of closed worktrees are deleted for a limited time, and a later look goes on', async () => {
+    const [folder, repository] = [folderForWorktrees(), makeRepository()]
+    const limits = { create: 60_000, inspect: 60_000, small: 60_000, remove: 1 }
+    const hasty = createWorktrees(folder, null, limits)
+    const { worktree, tree } = await made(hasty, repository)
+    for (let at = 0; at < 3000; at++) writeFileSync(path.join(tree, `file-${at}`), '')
+    expect(await closed(hasty, worktree)).toBeNull()
+    await hasty.removeClosed()
+    const left = readdirSync(folder).filter((name) => name.startsWith('.closing-'))
+    expect(left).toHaveLength(1)
+    await createWorktrees(folder, null).removeClosed()
+    expect(readdirSync(folder)).toEqual(['.paperclip-folder'])
+  })
+
   test('A close that was cut behind the rename is ended, and the repository forgets the worktree', async () => {
     const [folder, repository] = [folderForWorktrees(), makeRepository()]
     const worktrees = createWorktrees(folder, null)

@@ -147,7 +147,7 @@ describe('A worktree', () => {
     const repository = makeRepository()
     rmSync(path.join(repository, '.git/packed-refs'), { force: true })
     execFileSync('mkfifo', [path.join(repository, '.git/packed-refs')])
-    const worktrees = createWorktrees(folderForWorktrees(), null, { create: 700, inspect: 700, small: 700 })
+    const worktrees = createWorktrees(folderForWorktrees(), null, { create: 700, inspect: 700, small: 700, remove: 700 })
     const worktree = worktreeOf(repository)
     expect(await worktrees.create(worktree, branchOf(worktree), null)).toMatchObject({
       problem: expect.stringContaining('git took longer than 1 s') as string,

@@ -13,13 +13,15 @@ import { claimsOfProcess, hostOfProcess, leftovers } from './processes.ts'
 import type { Claims, Leftovers } from './processes.ts'
 import { CHECK, CREATE, FORGET, INSPECT, KEEP, LIST } from './scripts.ts'
 
-/** How long git may take, in milliseconds. */
+/** How long steps may take, in milliseconds. */
 const TIMEOUTS = {
   /** A checkout of a large repository. */
   create: 180_000,
   /** Every file is read once. A request waits for it. */
   inspect: 30_000,
   small: 20_000,
+  /** Deletion of files of closed worktrees in one look. */
+  remove: 10_000,
 }
 /** Scripts of one server at once, of all companies: two cores and a disk do not become faster with more. One company has half of them. */
 const TURNS = { atOnce: 4, perParty: 2 }
@@ -94,7 +96,7 @@ interface Site {
  * @param timeouts other ones for tests
  */
 export function createWorktrees(folder: string, launcher: Launcher | null, timeouts: typeof TIMEOUTS = TIMEOUTS): Worktrees {
-  const place = openWorktreeFolder(folder)
+  const place = openWorktreeFolder(folder, timeouts.remove)
   const hosts = hostRecord(folder, hostOfProcess())
   const turns = fairTurns(TURNS)
   const git: Site['git'] = ({ agentId, repository, companyId }, script, args, more = {}) => {
