@@ -16,14 +16,17 @@ interface PartOfPage {
   readonly tab: string
 }
 
-/** The sources that list the tabs of a page: its own, and `lists.ts` beside it. */
-const tabSources = (file: string): readonly string[] => [file, path.join(path.dirname(file), 'lists.ts')].filter((each) => existsSync(each))
+/** The sources that list the tabs of a page: its own, and `lists.ts` beside it. None for a page without tabs. */
+const tabSources = (file: string): readonly string[] =>
+  readFileSync(file, 'utf8').includes('<Tabs ')
+    ? [file, path.join(path.dirname(file), 'lists.ts')].filter((each) => existsSync(each)).map((each) => readFileSync(each, 'utf8'))
+    : []
 
 /** The tabs of every page but the first of each, which has the address of the page. */
 export const partsOfPages: readonly PartOfPage[] = [...source.matchAll(/^ {2}page\('([^']+)', \(\) => import\('([^']+)'\)/gm)].flatMap(
   ([, pattern = '', file = '']) =>
-    tabSources(path.join(consoleFolder, file)).flatMap((each) =>
-      [...readFileSync(each, 'utf8').matchAll(/\{ value: '(\w+)', label: '/g)].map(([, tab = '']) => ({ pattern, tab })),
+    tabSources(path.join(consoleFolder, file)).flatMap((text) =>
+      [...text.matchAll(/\{ value: '(\w+)', label: '/g)].map(([, tab = '']) => ({ pattern, tab })),
     ),
 )
 
