@@ -60,8 +60,8 @@ export const costEvents = pgTable(
  * left of an hour, so its cost does not grow with the number of events.
  *
  * Events of different agents, projects and models add to different rows. `shard` divides those of one agent, so that servers
- * that write at once rarely wait for the same row. There is no foreign key, because its check would be a lock of the company's row
- * for each sum.
+ * that write at once rarely wait for the same row; when an hour, day or month is over, its rows are added up in shard 0. There is
+ * no foreign key, because its check would be a lock of the company's row for each sum.
  */
 export const costRollups = pgTable(
   'cost_rollups',
@@ -102,6 +102,9 @@ export const costRollups = pgTable(
         table.shard,
       )
       .nullsNotDistinct(),
+    index('cost_rollups_divided')
+      .on(table.grain, table.bucket)
+      .where(sql`shard > 0`),
     check('cost_rollups_grain_check', sql.raw(`grain in (${list(rollupGrains)})`)),
   ],
 )

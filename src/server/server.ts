@@ -55,6 +55,7 @@ import { openRunTokens } from './runTokenAccess.ts'
 import { openSecrets } from './masterKeyAccess.ts'
 import { offerClaim } from '../org/boardClaims/index.ts'
 import { tidySignIns } from '../org/people/index.ts'
+import { ADD_UP_INTERVAL_MS, addUpCosts } from '../engine/costs/index.ts'
 import { flushSkips } from '../engine/wakes/index.ts'
 import { addUpIssueCounts, COUNT_INTERVAL_MS } from '../work/issues/counts.ts'
 import { withLook } from './workDue.ts'
@@ -170,6 +171,7 @@ function backgroundTasks(background: Background): PeriodicTask[] {
     { name: 'seal', intervalMs: SEAL_INTERVAL_MS, run: seal },
     { name: 'search', intervalMs: SEARCH_INDEX_INTERVAL_MS, run: createSearchIndexer(store, log) },
     { name: 'counts', intervalMs: COUNT_INTERVAL_MS, run: () => addUpIssueCounts(store) },
+    { name: 'costs', intervalMs: ADD_UP_INTERVAL_MS, run: () => addUpCosts(store) },
     { name: 'stalled', intervalMs: INTERVALS.stalledMs, run: () => tickStalled(store) },
     { name: 'budgets', intervalMs: INTERVALS.budgetsMs, run: () => tickBudgets(store) },
     { name: 'webhooks', intervalMs: INTERVALS.webhooksMs, run: async () => webhooks.notify() },

@@ -23,7 +23,7 @@ const DAY_MS = 24 * 3600 * 1000
 
 /**
  * Events of the last 30 days, with their sums. An agent works on one project a day and uses its own model nine times of ten; its runs last an hour.
- * Shards are those of a server with several connections.
+ * Shards are those of a server with several connections, which adds them up when the hour, day or month is over.
  */
 const statementsOf = (companyId: string, events: number): readonly string[] => [
   `insert into cost_events (company_id, agent_id, project_id, heartbeat_run_id, provider, biller, billing_type, model, input_tokens,
@@ -41,7 +41,8 @@ const statementsOf = (companyId: string, events: number): readonly string[] => [
   `insert into cost_rollups (company_id, grain, bucket, agent_id, project_id, provider, biller, billing_type, model, shard, microcents,
       input_tokens, cached_input_tokens, output_tokens, event_count)
     select company_id, grain, date_trunc(grain, occurred_at, 'UTC'), agent_id, project_id, provider, biller, billing_type, model,
-      hashtext(id::text) & 3, sum(microcents), sum(input_tokens), sum(cached_input_tokens), sum(output_tokens), count(*)
+      case when date_trunc(grain, occurred_at, 'UTC') < date_trunc(grain, now() - interval '1 hour', 'UTC') then 0 else hashtext(id::text) & 3 end,
+      sum(microcents), sum(input_tokens), sum(cached_input_tokens), sum(output_tokens), count(*)
     from cost_events, unnest(array['month', 'day', 'hour']) grain where company_id = '${companyId}' group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10`,
 ]
 

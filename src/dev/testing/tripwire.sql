@@ -21,7 +21,7 @@ BEGIN
     'approvals', 'approval_comments', 'issue_approvals', 'agent_config_revisions', 'deletions', 'project_goals', 'project_workspaces', 'issue_documents',
     'issue_document_revisions', 'issue_thread_interactions', 'issue_attachments', 'assets', 'asset_contents',
     'issue_work_products', 'feedback_votes', 'feedback_traces', 'issue_read_states', 'issue_inbox_archives', 'inbox_dismissals', 'instance_settings', 'people', 'logins',
-    'instance_administrators', 'invites', 'join_requests', 'board_keys', 'second_factors', 'recovery_codes', 'cost_events', 'cost_rollups',
+    'instance_administrators', 'invites', 'join_requests', 'board_keys', 'second_factors', 'recovery_codes', 'cost_events',
     'run_costs', 'finance_events', 'routines', 'routine_triggers', 'routine_runs', 'budget_policies', 'budget_windows', 'budget_reservations', 'budget_incidents',
     'company_data_keys', 'company_secrets', 'company_secret_versions', 'run_secrets',
     'company_skills', 'company_skill_files', 'instruction_bundles', 'instruction_files', 'workspace_operations'] LOOP

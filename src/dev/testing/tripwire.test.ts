@@ -13,6 +13,7 @@ const exempt: Readonly<Record<string, string>> = {
   audit_witnesses: 'says which line the file of audit heads has come to',
   agent_task_sessions: 'what an adapter remembers from one run to the next',
   challenges: 'values that a flow stores until its next step',
+  cost_rollups: 'sums, made from the cost events',
   heartbeat_run_events: 'what a run says while it works',
   heartbeat_run_log_chunks: 'what a run prints while it works',
   idempotency_keys: 'answers, written with the effect they answer',

@@ -1,3 +1,4 @@
+export { ADD_UP_INTERVAL_MS, addUpCosts } from './addUp.ts'
 export type { CostInput } from './costInput.ts'
 export { recordCosts } from './record.ts'
 export type { CostRow } from './record.ts'

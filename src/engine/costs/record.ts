@@ -1,7 +1,6 @@
 // The only writer of cost events: an event, its sums, the windows of the budgets above it, and the audit of it commit together.
 
 import { sql } from 'drizzle-orm'
-import type { SQL } from 'drizzle-orm'
 import { costEvents, costRollups, runCosts } from '../../model/costs.ts'
 import { isSubscriptionSql } from '../../model/money.ts'
 import { pipelined } from '../../platform/db/mutate.ts'
@@ -12,6 +11,7 @@ import type { Instant } from '../../platform/kernel/time.ts'
 import { charge, joinCostWriters, readForCharge } from '../budgets/index.ts'
 import type { CostInput } from './costInput.ts'
 import { costReported } from './events.ts'
+import { added, addedSums, counters, rollupKey, sumColumns } from './rollup.ts'
 
 /** A cost event as it is stored. */
 export interface CostRow extends Omit<CostInput, 'runId'> {
@@ -22,16 +22,10 @@ export interface CostRow extends Omit<CostInput, 'runId'> {
 }
 
 const sums = sql`sum(microcents), sum(input_tokens), sum(cached_input_tokens), sum(output_tokens), count(*), count(*) filter (where not is_priced)`
-const sumColumns = sql.raw('microcents, input_tokens, cached_input_tokens, output_tokens, event_count, unpriced_count')
-const added = (alias: string, columns: readonly string[]): SQL =>
-  sql.raw(columns.map((column) => `${column} = ${alias}.${column} + excluded.${column}`).join(', '))
-const counters = ['microcents', 'input_tokens', 'cached_input_tokens', 'output_tokens', 'event_count', 'unpriced_count']
 const reportedCounters = ['microcents', 'input_tokens', 'cached_input_tokens', 'output_tokens'].map((name) => `reported_${name}`)
 
 /** Rows of sums that the events of one agent are divided into. */
 const SHARDS = sql.raw('4')
-
-const rollupKey = sql.raw('company_id, grain, bucket, agent_id, project_id, provider, biller, billing_type, model, shard')
 
 // Sums are written in the order of their key, so two transactions that write several cannot wait for each other.
 const insertEvents = statement<{ companyId: string; rows: string }, CostRow>('cost_record').write(sql`
@@ -63,7 +57,7 @@ const insertEvents = statement<{ companyId: string; rows: string }, CostRow>('co
       pg_backend_pid() % ${SHARDS}, ${sums}, count(*) filter (where is_first)
     from counted cross join (values ('month'), ('day'), ('hour')) g (grain)
     group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 order by 1, 2, 3, 4, 5, 6, 7, 8, 9
-    on conflict on constraint cost_rollups_key do update set ${added('cr', [...counters, 'run_count'])})
+    on conflict on constraint cost_rollups_key do update set ${addedSums})
   select ${columnsOf(costEvents)} from ev as "cost_events"`)
 
 const selectKnown = statement<{ companyId: string; rows: string }, CostRow>('cost_known').read(sql`

@@ -1,0 +1,1 @@
+CREATE INDEX "cost_rollups_divided" ON "cost_rollups" USING btree ("grain","bucket") WHERE shard > 0;
