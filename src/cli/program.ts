@@ -127,9 +127,7 @@ async function answerLine({ version, commands }: Program, args: readonly string[
     await print(around, out, commandHelp(line.command))
     return EXIT.done
   }
-  // A server stops in order by itself.
-  const ownsSignals = line.command.ownSignals === true || line.command.name === 'start'
-  const signal = ownsSignals ? new AbortController().signal : around.listenForSignals()
+  const signal = line.command.ownSignals === true ? new AbortController().signal : around.listenForSignals()
   return await runCommand({ ...around, out, signal }, line)
 }
 

@@ -30,7 +30,7 @@ const run = promisify(execFile)
 const ORIGINS: Readonly<Record<string, RegExp>> = {
   'the repository': /^(?:LICENSE|README\.md|package\.json|src\/launch\/paperclip-server\.js|src\/org\/chart\/pngWorker\.js)$/,
   'the migrations': /^drizzle\/(?:\d{4}_\w+\.sql|meta\/_journal\.json)$/,
-  'the documents that the code renders': /^doc\/generated\/(?:openapi|config\.schema)\.json$/,
+  'the documents that the code renders': /^doc\/generated\/(?:catalogue|openapi|config\.schema)\.json$/,
   'the sources, compiled': /^dist\/(?:server|cli|index|client|testing|testingVitest|testHost|[\w.]+-[A-Z0-9]{8})\.mjs(?:\.map)?$/,
   'the console, built': /^dist\/console\/(?:index\.html|icon\.svg|assets\/[\w.-]+\.(?:js|css|txt))(?:\.br|\.gzip)?$/,
   'the types of the exports': /^dist\/types\/[\w/.]+\.d\.ts$/,

@@ -45,6 +45,8 @@ export const startCommand = command({
   example: ['paperclip-server start', 'paperclip-server start --port 3200 --home /srv/paperclip', 'paperclip-server start --workers 4'],
   options,
   database: true,
+  // The server finishes what is in flight, which takes longer than a command may.
+  ownSignals: true,
   async run(io, given) {
     for (const [name, value] of Object.entries(settingsOf(given, io.home))) {
       if (value === undefined) delete process.env[name]
