@@ -15,7 +15,7 @@ async function tried(page: Page, method: 'get' | 'post', path: string): Promise<
   const { paths } = (await server().anonymous.get('/api/openapi.json')).body as Document
   const part = page.locator(`[id^="operations-"][id$="-${paths[path]?.[method]?.operationId}"]`)
   await part.locator('.opblock-summary-control').click()
-  await part.getByRole('button', { name: 'Try it out' }).click()
+  await part.locator('.try-out__btn').click()
   return part
 }
 
@@ -26,20 +26,20 @@ interface Shown {
 
 /** Sends the request, and reads the answer that the page shows. */
 async function execute(part: Locator): Promise<Shown> {
-  await part.getByRole('button', { name: 'Execute' }).click()
+  await part.locator('button.execute').click()
   const answer = part.locator('.live-responses-table .response')
   await answer.waitFor()
-  const body = await answer.locator('.response-col_description .highlight-code code').first().textContent()
+  const body = await answer.locator('.response-col_description .highlight-code pre').first().textContent()
   return { status: (await answer.locator('.response-col_status').textContent())?.trim() ?? '', body: JSON.parse(body ?? '') as unknown }
 }
 
 async function authorize(page: Page, key: string): Promise<void> {
-  await page.getByRole('button', { name: 'Authorize', exact: true }).first().click()
+  await page.locator('.auth-wrapper > button.authorize').first().click()
   const dialog = page.locator('.dialog-ux')
-  await dialog.locator('input[type=text], input[type=password]').first().fill(key)
-  await dialog.locator('button.authorize').first().click()
-  await dialog.getByRole('button', { name: 'Logout' }).first().waitFor()
-  await dialog.getByRole('button', { name: 'Close' }).first().click()
+  await dialog.getByLabel('auth-bearer-value').fill(key)
+  await dialog.locator('button.authorize[type=submit]').click()
+  await dialog.getByText('Logout', { exact: true }).waitFor()
+  await dialog.locator('button.btn-done').click()
 }
 
 // The test fails at any error of the console, at a breach of the policy and at a request to another host: `useBrowser` watches the page.
