@@ -1,6 +1,7 @@
 import type { Locator, Page } from 'playwright-core'
 import { describe, expect, test } from 'vitest'
 import { hasChromium, useBrowser } from '../dev/testing/browser.ts'
+import { isFullCheck } from '../dev/testing/fullCheck.ts'
 import { lastAudit, useServer, world } from '../dev/testing/world.ts'
 
 const server = useServer({ people: {}, boardMode: 'token' })
@@ -43,7 +44,8 @@ async function authorize(page: Page, key: string): Promise<void> {
 }
 
 // The test fails at any error of the console, at a breach of the policy and at a request to another host: `useBrowser` watches the page.
-describe.skipIf(!hasChromium)('the page of the API document (needs Chromium)', () => {
+// The page takes many seconds of a processor to draw the whole document, so a full check looks at it.
+describe.skipIf(!hasChromium || !isFullCheck)('the page of the API document (needs Chromium)', () => {
   test('A person authorises with a key, executes a GET and a POST, and sees the answers; without the key the server refuses', async () => {
     const here = await world(server())
     const agent = await here.agent({ name: 'Ada' })
