@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import { LongestFirst } from './src/dev/testing/longestFirst.ts'
 
 export default defineConfig({
   test: {
@@ -17,6 +18,6 @@ export default defineConfig({
     expect: { poll: { timeout: 45_000, interval: 10 } },
     // A flaky test is a race to be found, never one to be run again.
     retry: 0,
-    sequence: { hooks: 'list' },
+    sequence: { hooks: 'list', sequencer: LongestFirst },
   },
 })

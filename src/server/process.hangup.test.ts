@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { accessSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { fillHome } from '../dev/testing/readyHome.ts'
 import { pollFor, postgresProcessesUnder, send, startServerProcess, temporaryHome } from '../dev/testing/serverProcess.ts'
 
 const SLOW_MS = 180_000
@@ -41,7 +42,7 @@ const pricesOf = (cents: number): string =>
 
 describe('SIGHUP', { timeout: SLOW_MS }, () => {
   test('A service goes on, writes its log into the file of the name again, and counts by the prices of the changed file', async () => {
-    const home = temporaryHome()
+    const home = await fillHome(temporaryHome())
     const [logFile, moved, prices] = ['server.log', 'server.log.1', 'prices.json'].map((name) => path.join(home, name)) as [
       string,
       string,
@@ -92,7 +93,7 @@ describe('SIGHUP', { timeout: SLOW_MS }, () => {
   test.skipIf(!has(SCRIPT))(
     'A server that a person started in a terminal ends in order when the terminal is closed (T9; skipped without script)',
     async () => {
-      const home = temporaryHome()
+      const home = await fillHome(temporaryHome())
       const env = { PATH: process.env['PATH'], HOME: home, PAPERCLIP_HOME: path.join(home, 'server'), PORT: '0' }
       const terminal = spawn(SCRIPT, ['-qefc', `exec ${process.execPath} src/launch/start.js`, '/dev/null'], {
         cwd: root,

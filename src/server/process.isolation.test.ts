@@ -3,6 +3,7 @@ import { chownSync, closeSync, mkdirSync, openSync, readdirSync, readFileSync } 
 import path from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { isFullCheck } from '../dev/testing/fullCheck.ts'
+import { fillHome } from '../dev/testing/readyHome.ts'
 import {
   canStartAsOrdinary,
   ordinaryAccount,
@@ -70,8 +71,7 @@ const scenes: readonly Scene[] = [
 
 describe('The namespace of a run', { timeout: SLOW_MS }, () => {
   test.each(scenes)('Every process in it ends when the server of $name is killed', async ({ account, hidden }) => {
-    const home = temporaryHome()
-    if (account !== undefined) chownSync(home, account.uid, account.gid)
+    const home = await fillHome(temporaryHome(), account)
     const server = startServerProcess({
       home,
       preload: withoutPrograms(...hidden),
@@ -114,8 +114,7 @@ const kinds: readonly Kind[] = [
 
 describe('The open files that a server inherited', { timeout: SLOW_MS }, () => {
   test.each(kinds)('None of them but the standard streams reaches a run, with $name', async ({ account, env = {} }) => {
-    const home = temporaryHome()
-    if (account !== undefined) chownSync(home, account.uid, account.gid)
+    const home = await fillHome(temporaryHome(), account)
     const secret = openSync('/etc/hostname', 'r')
     onTestFinished(() => closeSync(secret))
     // 251 lies behind a gap, where Node itself does not look.

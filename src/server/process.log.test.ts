@@ -7,12 +7,13 @@ import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { freePort } from '../dev/testing/freePort.ts'
+import { fillHome } from '../dev/testing/readyHome.ts'
 import { postgresProcessesUnder, send, temporaryHome } from '../dev/testing/serverProcess.ts'
 import { onThisMachine } from '../dev/testing/slowness.ts'
 
 /** Starts a server whose standard output is a pipe that this process holds open and does not read. */
 async function startUnread() {
-  const home = temporaryHome()
+  const home = await fillHome(temporaryHome())
   const pipe = path.join(home, 'log')
   execFileSync('mkfifo', [pipe])
   const descriptor = openSync(pipe, 'r+')

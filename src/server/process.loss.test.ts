@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openPool } from '../platform/db/driver/client.ts'
 import { startEmbedded } from '../platform/embedded/index.ts'
 import type { EmbeddedPostgres } from '../platform/embedded/index.ts'
+import { fillHome } from '../dev/testing/readyHome.ts'
 import {
   makeHome,
   postgresProcessesUnder,
@@ -163,7 +164,7 @@ describe('a server whose database is lost and returns', { timeout: SLOW_MS }, ()
 
 test('An embedded Postgres that is killed is started again, and the server serves again', { timeout: SLOW_MS }, async () => {
   const own = makeHome()
-  const embedded = spawnServerProcess({ home: own })
+  const embedded = spawnServerProcess({ home: await fillHome(own) })
   const at = await embedded.url()
   try {
     expect((await send(`${at}/api/companies`, 'POST', { name: 'Reborn Works' })).status).toBe(201)

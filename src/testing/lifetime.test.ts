@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
@@ -16,6 +16,10 @@ const fixture = path.resolve(import.meta.dirname, 'child.fixture.ts')
 function temporaryFolder(): string {
   const folder = mkdtempSync(path.join(tmpdir(), 'pct-'))
   chmodSync(folder, 0o777)
+  // The loader of TypeScript keeps there what it has compiled. It finds what it compiled for other tests, or compiles the whole program for each one.
+  const compiled = path.join(tmpdir(), `tsx-${process.geteuid?.() ?? 0}`)
+  mkdirSync(compiled, { recursive: true })
+  for (const uid of new Set([process.geteuid?.() ?? 0, ordinaryAccount.uid])) symlinkSync(compiled, path.join(folder, `tsx-${uid}`))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
   return folder
 }

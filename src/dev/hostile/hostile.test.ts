@@ -168,7 +168,11 @@ describe('a hostile agent', { timeout: 2 * RUN_MS }, () => {
     for (const runId of runIds)
       await pollFor('the agent stalls', async () => linesOf(await logOf(stage, runId)).some((line) => 'stalling' in line))
     await expectOthersServed(stage)
-    for (const runId of runIds) expect((await outcomeOf(stage, runId)).status).toBe('succeeded')
+    for (const runId of runIds) {
+      expect((await stage.board('GET', `/api/heartbeat-runs/${runId}`)).body).toMatchObject({ status: 'running' })
+      expect((await stage.board('POST', `/api/heartbeat-runs/${runId}/cancel`)).status).toBe(200)
+    }
+    for (const runId of runIds) expect((await outcomeOf(stage, runId)).status).toBe('cancelled')
   })
 
   test('A process that leaves its session and its environment ends with its run and changes nothing', async () => {

@@ -1,16 +1,19 @@
 // The stage of a hostile agent: a real server, a company with a peer at work, another company, and the hostile agent itself.
 
-import { chownSync, existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { onTestFinished } from 'vitest'
+import { fillHome } from '../testing/readyHome.ts'
 import { makeHome, pollFor, removeHome, send, spawnServerProcess } from '../testing/serverProcess.ts'
 import type { Reply, ServerProcess } from '../testing/serverProcess.ts'
 import { unmetered } from '../testing/unmetered.ts'
 
 const root = path.resolve(import.meta.dirname, '../../..')
 const program = readFileSync(new URL('program.mjs', import.meta.url), 'utf8')
-/** Long enough for every check of the board while the agent stalls. */
-const STALL_MS = 15_000
+/** Longer than every check of the board while the agent stalls; the test cancels the run then. */
+const STALL_MS = 120_000
+/** An upload of the board is answered within this time. */
+const UPLOAD_MS = 15_000
 
 /** Texts that must not reach the hostile agent. */
 const SERVER_CANARY = 'canary-of-the-server-7d21'
@@ -107,14 +110,13 @@ export async function uploadImage({ url, server }: Pick<Stage, 'url' | 'server'>
     method: 'POST',
     body: form,
     headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
-    signal: AbortSignal.timeout(STALL_MS),
+    signal: AbortSignal.timeout(UPLOAD_MS),
   })
 }
 
 /** Starts the server and fills it. The server is stopped in order with the test: its runs end with it. */
 export async function setStage({ account, env = {}, preload }: StageOptions): Promise<Stage> {
-  const home = makeHome()
-  if (account !== undefined) chownSync(home, account.uid, account.gid)
+  const home = await fillHome(makeHome(), account)
   const server = spawnServerProcess({
     home,
     env: { OPERATOR_SECRET: SERVER_CANARY, ...metered, ...env },

@@ -14,7 +14,10 @@ import { unmetered } from './unmetered.ts'
 
 /** A machine is allowed to be this slow before a test gives up waiting for an event. */
 const TIMEOUT_MS = 45_000
-const POLL_MS = 10
+/** The first looks come at this interval. Later ones are rarer, because looking takes time from what is waited for. */
+const POLL_MS = { first: 10, last: 100 }
+/** A look is made each time that the whole wait has become longer by so much of itself. */
+const POLL_SHARE = 1 / 50
 
 const root = path.resolve(import.meta.dirname, '../../..')
 /** The TypeScript loader, as an argument of `--import`. */
@@ -94,12 +97,13 @@ export async function pollFor<T>(
   description: string,
   probe: () => Promise<T | null | undefined | false> | T | null | undefined | false,
 ): Promise<T> {
-  const deadline = performance.now() + TIMEOUT_MS
+  const beganAt = performance.now()
   for (;;) {
     const found = await probe()
     if (found !== null && found !== undefined && found !== false) return found
-    if (performance.now() > deadline) throw new Error(`waited in vain: ${description}`)
-    await sleep(POLL_MS)
+    const waitedMs = performance.now() - beganAt
+    if (waitedMs > TIMEOUT_MS) throw new Error(`waited in vain: ${description}`)
+    await sleep(Math.min(POLL_MS.last, Math.max(POLL_MS.first, waitedMs * POLL_SHARE)))
   }
 }
 

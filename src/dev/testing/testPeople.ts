@@ -1,6 +1,7 @@
 import { openPeople } from '../../org/people/index.ts'
 import type { People, PeopleSettings } from '../../org/people/index.ts'
 import type { AppDeps } from '../../server/app.ts'
+import { useCheapHashes } from './cheapHashes.ts'
 import { TEST_AUTH_SECRET } from './sessions.ts'
 
 export interface PeopleOptions {
@@ -9,8 +10,10 @@ export interface PeopleOptions {
   readonly trustedProxies?: readonly string[]
 }
 
-const openTestPeople = async (settings: Partial<PeopleSettings>): Promise<People> =>
-  await openPeople({ secrets: [TEST_AUTH_SECRET], publicUrl: 'http://localhost', allowsSignUp: true, oidc: null, ...settings })
+async function openTestPeople(settings: Partial<PeopleSettings>): Promise<People> {
+  useCheapHashes()
+  return await openPeople({ secrets: [TEST_AUTH_SECRET], publicUrl: 'http://localhost', allowsSignUp: true, oidc: null, ...settings })
+}
 
 /** The parts of a test server that people need. */
 export async function testPeople({

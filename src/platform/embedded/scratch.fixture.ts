@@ -19,7 +19,7 @@ import { startWith } from './start.ts'
 
 /** How long a test waits for an event before it fails; slow machines need this. */
 const PATIENCE_MS = 20_000
-const POLL_MS = 5
+const POLL_MS = 20
 
 export const isRoot = process.getuid?.() === 0
 
@@ -142,8 +142,8 @@ export function spawnOwner({ home, durable = false, surroundings, from = import.
     // A process group of its own, as in a shell, so that a test can simulate Ctrl-C.
     detached: true,
     cwd: '/',
-    // The cache of tsx would remain after the test as a folder of another account.
-    env: { PATH: process.env['PATH'], TSX_DISABLE_CACHE: '1' },
+    // The cache of tsx would remain after the test as a folder of another account, and the sources of a copy are in no cache.
+    env: { PATH: process.env['PATH'], ...(uid === undefined && from === import.meta.dirname ? {} : { TSX_DISABLE_CACHE: '1' }) },
     stdio: ['pipe', 'pipe', 'inherit'],
     ...(uid === undefined ? {} : { uid, gid: uid }),
   })
