@@ -6,6 +6,7 @@ import { closeSync, createReadStream, openSync } from 'node:fs'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { expect, onTestFinished, test, vi } from 'vitest'
+import { exchange } from '../dev/testing/exchange.ts'
 import { freePort } from '../dev/testing/freePort.ts'
 import { fillHome } from '../dev/testing/readyHome.ts'
 import { postgresProcessesUnder, send, temporaryHome } from '../dev/testing/serverProcess.ts'
@@ -38,12 +39,9 @@ async function startUnread() {
 
 /** Makes the server write about `count` lines of log. */
 async function request(url: string, count: number): Promise<void> {
+  const headers = { 'X-Request-Id': 'x'.repeat(128) }
   for (let sent = 0; sent < count; sent += 50)
-    await Promise.all(
-      Array.from({ length: 50 }, () =>
-        fetch(`${url}/api/companies`, { headers: { 'X-Request-Id': 'x'.repeat(128) } }).then((answer) => answer.text()),
-      ),
-    )
+    await Promise.all(Array.from({ length: 50 }, () => exchange(`${url}/api/companies`, { method: 'GET', headers, bytes: null })))
 }
 
 test(

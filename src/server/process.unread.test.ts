@@ -1,12 +1,13 @@
 // The memory of a server whose callers do not read.
 
 import { expect, test } from 'vitest'
+import { isFullCheck } from '../dev/testing/fullCheck.ts'
 import { fillHome } from '../dev/testing/readyHome.ts'
 import { startServerProcess, temporaryHome } from '../dev/testing/serverProcess.ts'
 import { measureUnread } from '../dev/testing/unreadCallers.ts'
 
 /** Long enough for every caller to have asked for its answers. */
-const DURATION_MS = 10_000
+const DURATION_MS = isFullCheck ? 10_000 : 4000
 const MAX_MORE_MB = 300
 
 test.skipIf(process.platform !== 'linux')(

@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import { expect, onTestFinished, test } from 'vitest'
 import { cloneDatabase } from '../dev/testing/database.ts'
+import { isFullCheck } from '../dev/testing/fullCheck.ts'
 import { databaseEnvOf, makeHome, pollFor, removeHome, send, spawnServerProcess } from '../dev/testing/serverProcess.ts'
 import { idOf, startReceiver } from '../dev/testing/webhookReceiver.ts'
 
 const SLOW_MS = 180_000
 const BOARD_TOKEN = 'pcb_webhooks-b04c5e8f7a9d2e61c-of-the-test'
 /** Issues that each of the writers creates. */
-const ISSUES = 60
+const ISSUES = isFullCheck ? 60 : 30
 const WRITERS = 3
 
 /** Two servers of one database, which end with the test. */

@@ -12,19 +12,25 @@ type Outcome = { readonly kind: IsolationKind; readonly tool: NamespaceTool['nam
 const probeFile = new URL('probe.ts', import.meta.url).href
 const run = promisify(execFile)
 
-/** The result of the probe of a server under an account. Hidden programs are as on a host without them. */
-async function probeAs(account: typeof ordinaryAccount | null, options: Partial<ProbeOptions>, hidden: string[] = []): Promise<Outcome> {
+/** The results of probes of a server under an account, one for each of the options. Hidden programs are as on a host without them. */
+async function probeAs(
+  account: typeof ordinaryAccount | null,
+  asked: readonly Partial<ProbeOptions>[],
+  hidden: string[] = [],
+): Promise<Outcome[]> {
   const home = temporaryFolder()
   chmodSync(home, 0o700)
   if (account !== null) chownSync(home, account.uid, account.gid)
-  const given = JSON.stringify({ mode: 'auto', user: null, ...options, home })
+  const given = JSON.stringify(asked.map((options) => ({ mode: 'auto', user: null, ...options, home })))
   const script = `const { probeIsolation } = await import(${JSON.stringify(probeFile)})
-    const found = await probeIsolation(${given}).then(({ kind, tool }) => ({ kind, tool: tool?.name ?? null }), (error) => ({ problem: error.message }))
+    const found = []
+    for (const options of ${given})
+      found.push(await probeIsolation(options).then(({ kind, tool }) => ({ kind, tool: tool?.name ?? null }), (error) => ({ problem: error.message })))
     process.stdout.write(JSON.stringify(found))`
   const preload = `data:text/javascript,${encodeURIComponent(withoutPrograms(...hidden))}`
   const args = ['--import', tsx, '--import', preload, '--input-type=module', '-e', script]
   const { stdout } = await run(process.execPath, args, { cwd: '/', ...account, env: { PATH: process.env['PATH'], HOME: home } })
-  return JSON.parse(stdout) as Outcome
+  return JSON.parse(stdout) as Outcome[]
 }
 
 const ways = await workingWays()
@@ -33,40 +39,52 @@ const noTool = ['bwrap', 'unshare']
 
 describe('The isolation that an operator asks for', () => {
   test.runIf(isRoot && tool !== null)('A server that is root has accounts, with a namespace where a tool can make one', async () => {
-    for (const mode of ['auto', 'account', 'namespace'] as const) expect(await probeAs(null, { mode })).toEqual({ kind: 'account', tool })
-    expect(await probeAs(null, { mode: 'account' }, noTool)).toEqual({ kind: 'account', tool: null })
-    expect(await probeAs(null, { mode: 'namespace' }, noTool)).toEqual({
-      problem: expect.stringMatching(/^PAPERCLIP_AGENT_ISOLATION=namespace does not work here: .*bubblewrap is not installed/),
-    })
-    expect(await probeAs(null, { mode: 'none' })).toEqual({ kind: 'none', tool: null })
+    const isolated = { kind: 'account', tool }
+    expect(await probeAs(null, [{ mode: 'auto' }, { mode: 'account' }, { mode: 'namespace' }, { mode: 'none' }])).toEqual([
+      isolated,
+      isolated,
+      isolated,
+      { kind: 'none', tool: null },
+    ])
+    expect(await probeAs(null, [{ mode: 'account' }, { mode: 'namespace' }], noTool)).toEqual([
+      { kind: 'account', tool: null },
+      { problem: expect.stringMatching(/^PAPERCLIP_AGENT_ISOLATION=namespace does not work here: .*bubblewrap is not installed/) },
+    ])
   })
 
   test.runIf(canStartAsOrdinary() && tool !== null)('A server of an ordinary account has namespaces, and no accounts', async () => {
-    for (const mode of ['auto', 'namespace'] as const) expect(await probeAs(ordinaryAccount, { mode })).toEqual({ kind: 'namespace', tool })
-    expect(await probeAs(ordinaryAccount, { mode: 'auto' }, noTool)).toEqual({ kind: 'none', tool: null })
-    expect(await probeAs(ordinaryAccount, { mode: 'account' })).toEqual({
-      problem: expect.stringContaining('PAPERCLIP_AGENT_ISOLATION=account does not work here: only a server that runs as root'),
-    })
-    expect(await probeAs(ordinaryAccount, { user: 'daemon' })).toEqual({
-      problem: expect.stringContaining('needs a server that runs as root'),
-    })
+    const isolated = { kind: 'namespace', tool }
+    expect(await probeAs(ordinaryAccount, [{ mode: 'auto' }, { mode: 'namespace' }, { mode: 'account' }, { user: 'daemon' }])).toEqual([
+      isolated,
+      isolated,
+      { problem: expect.stringContaining('PAPERCLIP_AGENT_ISOLATION=account does not work here: only a server that runs as root') },
+      { problem: expect.stringContaining('needs a server that runs as root') },
+    ])
+    expect(await probeAs(ordinaryAccount, [{ mode: 'auto' }], noTool)).toEqual([{ kind: 'none', tool: null }])
   })
 
   test.runIf(isRoot)('An account that is named is used, or the sentence says why agents cannot have it', async () => {
-    expect(await probeAs(null, { user: 'daemon' })).toMatchObject({ kind: 'account' })
-    const problemOf = async (options: Partial<ProbeOptions>) => await probeAs(null, options)
     const reserved = [{ uid: 1, why: 'it runs the embedded Postgres of this server' }]
-    for (const [user, why] of [
+    const refused = [
       ['root', 'it is root'],
       ['0', 'it is root'],
       ['no-such-account', 'this host has no such account'],
       ['4294967295', 'this host has no such account'],
       ['daemon', 'it runs the embedded Postgres of this server'],
       ['1', 'it runs the embedded Postgres of this server'],
-    ] as const)
-      expect(await problemOf({ user, reserved })).toEqual({
+    ] as const
+    const contradiction = { user: 'daemon', mode: 'none' } as const
+    const [used, contradicts, ...problems] = await probeAs(null, [
+      { user: 'daemon' },
+      contradiction,
+      ...refused.map(([user]) => ({ user, reserved })),
+    ])
+    expect(used).toMatchObject({ kind: 'account' })
+    expect(contradicts).toEqual({ problem: expect.stringContaining('contradicts') })
+    expect(problems).toEqual(
+      refused.map(([user, why]) => ({
         problem: expect.stringMatching(new RegExp(`^PAPERCLIP_AGENT_USER=${user} cannot run agents: ${why}\\. Name another account`)),
-      })
-    expect(await problemOf({ user: 'daemon', mode: 'none' })).toEqual({ problem: expect.stringContaining('contradicts') })
+      })),
+    )
   })
 })

@@ -6,6 +6,7 @@ import { openapi } from '../../http/openapi.ts'
 import { declaredRoutes } from '../testing/declaredRoutes.ts'
 import { renderAdapters } from './adapterTable.ts'
 import { renderEvents } from './eventTable.ts'
+import { renderFullCheck } from './fullCheckTable.ts'
 import { renderRefusals } from './refusalTable.ts'
 import { renderRoutes } from './routeTable.ts'
 import { CATALOGUE_QUERY } from '../../doctor/index.ts'
@@ -44,6 +45,7 @@ export const renderGenerated = async (pool: Pool): Promise<Readonly<Record<strin
   'config.schema.json': `${formatJson(configSchema())}\n`,
   'adapters.md': renderAdapters(),
   'events.md': renderEvents(allEvents),
+  'fullCheck.md': renderFullCheck(),
   'routes.md': renderRoutes(declaredRoutes(version)),
   'refusals.md': renderRefusals(declaredRoutes(version)),
   'states.md': renderStates(allStateMachines),

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { Agent, request as startRequest } from 'node:http'
+import { request as startRequest } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 import { createFixtureRows, createFixtures } from './contractFixtures.ts'
 import type { ApiUnderTest, FixtureRows } from './contractFixtures.ts'
@@ -19,7 +19,7 @@ import { callers, createStage, pauseAgent } from './permissionCallers.ts'
 import type { Caller, Stage } from './permissionCallers.ts'
 import { isOfCompany, isPublic, refusalCell } from './permissionMatrix.ts'
 import type { Door } from './permissionMatrix.ts'
-import { encodeBody } from './rawRequest.ts'
+import { sendRequest } from './rawRequest.ts'
 import type { Reply, Request } from './rawRequest.ts'
 
 /** Requests in flight that change nothing. */
@@ -174,22 +174,7 @@ async function look(url: string, ground: Ground, asked: Asked): Promise<{ text: 
 const queryOf = ({ path }: Request): string => (path.includes('?') ? path.slice(path.indexOf('?')) : '')
 
 const send = async (url: string, { isSocket }: Door, request: Request): Promise<Reply> =>
-  isSocket ? await openSocket(url, request) : await sendKept(url, request)
-
-/** Connections are kept. `fetch` took a sixth of the processor time of a walk. */
-const keepAlive = new Agent({ keepAlive: true })
-
-/** Sends a request over a connection that is kept. */
-async function sendKept(url: string, { method, path, headers = {}, body }: Request): Promise<Reply> {
-  const encoded = body === undefined ? null : await encodeBody(body)
-  const content = encoded === null ? {} : { 'content-type': encoded.contentType, 'content-length': encoded.bytes.length }
-  return await new Promise((resolve, reject) => {
-    const sent = startRequest(`${url}${path}`, { method: method.toUpperCase(), headers: { ...headers, ...content }, agent: keepAlive })
-    sent.on('response', (response) => readReply(response, resolve))
-    sent.on('error', reject)
-    sent.end(encoded?.bytes)
-  })
-}
+  isSocket ? await openSocket(url, request) : await sendRequest(url, request)
 
 function readReply(response: IncomingMessage, resolve: (reply: Reply) => void): void {
   const chunks: Buffer[] = []

@@ -1,5 +1,8 @@
 // One HTTP request and its answer, without a test runner.
 
+import { exchange } from './exchange.ts'
+import type { Received } from './exchange.ts'
+
 export interface Reply {
   readonly status: number
   readonly text: string
@@ -30,21 +33,23 @@ export async function encodeBody(body: unknown): Promise<Encoded> {
   return { contentType: form.headers.get('content-type') ?? '', bytes: Buffer.from(await form.arrayBuffer()) }
 }
 
+function headersOf({ rawHeaders }: Received): Headers {
+  const headers = new Headers()
+  for (let at = 0; at < rawHeaders.length; at += 2) headers.append(rawHeaders[at] ?? '', rawHeaders[at + 1] ?? '')
+  return headers
+}
+
 /** Sends one request. */
 export async function sendRequest(url: string, { method, path, headers = {}, body }: Request): Promise<Reply> {
-  const encodedBody = body === undefined ? undefined : await encodeBody(body)
-  const response = await fetch(`${url}${path}`, {
-    method: method.toUpperCase(),
-    headers: { ...headers, ...(encodedBody === undefined ? {} : { 'content-type': encodedBody.contentType }) },
-    ...(encodedBody === undefined ? {} : { body: encodedBody.bytes }),
-    redirect: 'manual',
-  })
-  const text = await response.text()
+  const encoded = body === undefined ? null : await encodeBody(body)
+  const type = encoded === null ? {} : { 'content-type': encoded.contentType }
+  const received = await exchange(`${url}${path}`, { method, headers: { ...headers, ...type }, bytes: encoded?.bytes ?? null })
+  const text = received.bytes.toString('utf8')
   let parsed: unknown
   try {
     parsed = JSON.parse(text)
   } catch {
     parsed = undefined
   }
-  return { status: response.status, text, body: parsed, headers: response.headers }
+  return { status: received.status, text, body: parsed, headers: headersOf(received) }
 }
