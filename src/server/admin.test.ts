@@ -2,17 +2,17 @@ import { execFile } from 'node:child_process'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
+import { compiled } from '../dev/testing/compiled.ts'
 import { countByStatus } from '../dev/testing/race.ts'
 import { browser, person, signIn } from '../dev/testing/people.ts'
 import { insertFactor } from '../dev/testing/secondFactors.ts'
-import { tsx } from '../dev/testing/serverProcess.ts'
 import { lastAudit, TEST_BOARD_TOKEN, useServer } from '../dev/testing/world.ts'
 
 const server = useServer({ people: {}, boardMode: 'token' })
 const root = path.resolve(import.meta.dirname, '../..')
 
 const admin = async (...args: string[]): Promise<{ stdout: string; stderr: string; code: number }> =>
-  await promisify(execFile)(process.execPath, ['--import', tsx, 'src/server/admin.ts', ...args], {
+  await promisify(execFile)(process.execPath, [await compiled('src/server/admin.ts'), ...args], {
     cwd: root,
     encoding: 'utf8',
     env: { ...process.env, PAPERCLIP_API_URL: server().url, PAPERCLIP_BOARD_TOKEN: TEST_BOARD_TOKEN },

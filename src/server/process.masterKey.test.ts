@@ -3,8 +3,9 @@ import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { expect, onTestFinished, test } from 'vitest'
+import { compiled } from '../dev/testing/compiled.ts'
 import { cloneDatabase } from '../dev/testing/database.ts'
-import { databaseEnvOf, pollFor, send, startServerProcess, temporaryHome, tsx } from '../dev/testing/serverProcess.ts'
+import { databaseEnvOf, pollFor, send, startServerProcess, temporaryHome } from '../dev/testing/serverProcess.ts'
 
 const SLOW_MS = 180_000
 
@@ -18,7 +19,7 @@ async function databaseEnv(): Promise<Env> {
 
 const rotate = async (address: string, home: string): Promise<string> =>
   (
-    await promisify(execFile)(process.execPath, ['--import', tsx, 'src/server/admin.ts', 'secrets', 'rotate-master-key'], {
+    await promisify(execFile)(process.execPath, [await compiled('src/server/admin.ts'), 'secrets', 'rotate-master-key'], {
       cwd: path.resolve(import.meta.dirname, '../..'),
       encoding: 'utf8',
       env: { ...process.env, PAPERCLIP_API_URL: address, PAPERCLIP_HOME: home },

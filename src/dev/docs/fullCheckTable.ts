@@ -14,7 +14,12 @@ const placesIn = (text: string): string[] => [
       // The title of a test that only a full check runs stands on the next line.
       .replaceAll(/If\((!?isFullCheck)\)\(\n\s*('.*'),\n/g, 'If($1)($2)\n')
       .split('\n')
-      .map((line) => line.trim().replace(/[{(]+$/, '').trim())
+      .map((line) =>
+        line
+          .trim()
+          .replace(/[{(]+$/, '')
+          .trim(),
+      )
       .filter((line) => DECIDES.test(line) && !/^(?:import |\/\/|\/?\*|if \(process)/.test(line)),
   ),
 ]
