@@ -6,7 +6,8 @@ import type { ScryptOptions } from 'node:crypto'
 import { syncBuiltinESMExports } from 'node:module'
 import { TEST_PASSWORD, TEST_PASSWORD_HASH } from './sessions.ts'
 
-type Done = (error: Error | null, key: Buffer) => void
+/** What Node's scrypt takes: the password, the salt, the length of the key, the cost, and what is called with the key. */
+type Asked = [password: string, salt: string, length: number, cost: ScryptOptions, done: (error: Error | null, key: Buffer) => void]
 
 /** The cost that the program asks for. */
 export const REAL_COST = { N: 16_384, r: 16, p: 1 } as const
@@ -19,11 +20,11 @@ const [testSalt, testKey = ''] = TEST_PASSWORD_HASH.split(':')
  * Node's scrypt at the least cost. The stored hash of the tests keeps its password.
  * @throws Error when less than the real cost is asked for, so that every test which makes a hash shows that the program does ask for it
  */
-export function cheapScrypt(password: string, salt: string, length: number, options: ScryptOptions, done: Done): void {
-  const { N = 0, r = 0, p = 0 } = options
+export function cheapScrypt(...[password, salt, length, cost, done]: Asked): void {
+  const { N = 0, r = 0, p = 0 } = cost
   if (N < REAL_COST.N || r < REAL_COST.r || p < REAL_COST.p) throw new Error(`A hash of a password costs too little: ${N}, ${r}, ${p}`)
   if (salt === testSalt && password === TEST_PASSWORD) setImmediate(done, null, Buffer.from(testKey, 'hex'))
-  else scrypt(password, salt, length, { ...options, N: CHEAP_N }, done)
+  else scrypt(password, salt, length, { ...cost, N: CHEAP_N }, done)
 }
 
 /** Makes hashes of passwords cheap in this thread, also for files of tests that come later. */
