@@ -6,7 +6,7 @@ import type { ScryptOptions } from 'node:crypto'
 import { syncBuiltinESMExports } from 'node:module'
 import { TEST_PASSWORD, TEST_PASSWORD_HASH } from './sessions.ts'
 
-/** What Node's scrypt takes: the password, the salt, the length of the key, the cost, and what is called with the key. */
+/** The arguments of Node's scrypt: the password, the salt, the length of the key, the cost, and the function that gets the key. */
 type Asked = [password: string, salt: string, length: number, cost: ScryptOptions, done: (error: Error | null, key: Buffer) => void]
 
 /** The cost that the program asks for. */
