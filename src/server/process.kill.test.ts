@@ -1,7 +1,6 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { openPool } from '../platform/db/driver/client.ts'
 import type { Pool } from '../platform/db/driver/client.ts'
-import { fillHome } from '../dev/testing/readyHome.ts'
 import {
   embeddedOwnerOf,
   makeHome,
@@ -38,7 +37,7 @@ test(
   { timeout: 30_000 + KILLS * 8000 },
   async () => {
     const home = makeHome()
-    let server = spawnServerProcess({ home: await fillHome(home) })
+    let server = spawnServerProcess({ home })
     onTestFinished(async () => {
       await server.kill()
       await removeHome(home)

@@ -1,7 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { fillHome } from '../dev/testing/readyHome.ts'
 import { send, startServerProcess, temporaryHome } from '../dev/testing/serverProcess.ts'
 import { startTraceReceiver } from '../dev/testing/traceReceiver.ts'
 
@@ -10,7 +9,7 @@ const SLOW_MS = 180_000
 test('A server sends its last spans at its end, with the header and the facts that its variables name', { timeout: SLOW_MS }, async () => {
   const receiver = await startTraceReceiver()
   onTestFinished(() => receiver.close())
-  const home = await fillHome(temporaryHome())
+  const home = temporaryHome()
   const headersFile = path.join(home, 'headers')
   writeFileSync(headersFile, 'x-collector-key=canary-of-a-key\n', { mode: 0o600 })
   const server = startServerProcess({

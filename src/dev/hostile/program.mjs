@@ -116,7 +116,7 @@ const environOf = (pid) => attempt(() => readFileSync(`/proc/${pid}/environ`, 'u
 const serverPids = () =>
   pids().filter((pid) => {
     const words = cmdlineOf(pid).split('\0')
-    return words.includes('src/launch/start.js') || words[0]?.endsWith('/bin/postgres')
+    return words.includes('src/main.ts') || words[0]?.endsWith('/bin/postgres')
   })
 
 /** Starts a Postgres session without a password. @returns whether the database let it in */
