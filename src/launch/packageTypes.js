@@ -34,9 +34,31 @@ async function copyReached(from, to, file, done) {
 }
 
 /**
+ * Writes all declarations that the compiler can make. A checkout has none, so a type of the program may be one that no declaration can name: that is an
+ * error of its file, and of no consequence where no entry reaches it.
+ * @param {string} config the settings of the compiler @returns {Promise<string>} its errors
+ */
+async function emit(config) {
+  try {
+    await run(process.execPath, [path.join(root, 'node_modules/typescript/bin/tsc'), '-p', config], { cwd: root, maxBuffer: 16 * 1024 * 1024 })
+    return ''
+  } catch (error) {
+    if (typeof error !== 'object' || error === null || !('stdout' in error) || !String(error.stdout).includes('error TS')) throw error
+    return String(error.stdout)
+  }
+}
+
+/** @param {string} errors of the compiler @param {ReadonlySet<string>} reached declarations @returns {string[]} the errors that count */
+const errorsIn = (errors, reached) =>
+  errors.split('\n').filter((line) => {
+    const [, file] = /^src\/([^(]+)\.ts\(\d+,\d+\): error TS/.exec(line) ?? []
+    return file === undefined ? line.startsWith('error TS') : reached.has(`${file}.d.ts`)
+  })
+
+/**
  * Writes the declarations of entries.
  * @param {readonly string[]} entries relative to the root @param {string} target the folder to write
- * @throws when the sources have errors of types
+ * @throws when a file that they reach has an error of types
  */
 export async function writeTypes(entries, target) {
   const work = await mkdtemp(path.join(root, 'build', 'types.'))
@@ -54,15 +76,18 @@ export async function writeTypes(entries, target) {
         typeRoots: [path.join(root, 'node_modules/@types')],
       },
       files: entries.map((entry) => path.join(root, entry)),
-      include: [],
+      include: [path.join(root, 'src/**/*.d.ts')],
+      exclude: [path.join(root, 'src/console')],
     }
     const config = path.join(work, 'tsconfig.json')
     await writeFile(config, JSON.stringify(settings))
-    await run(process.execPath, [path.join(root, 'node_modules/typescript/bin/tsc'), '-p', config])
+    const errors = await emit(config)
     await run(process.execPath, [path.join(root, 'tools/api-document/types.mjs'), path.join(work, 'paths.d.ts')])
     const done = new Set()
     for (const entry of entries)
       await copyReached(path.join(work, 'out'), target, entry.replace(/^src\//, '').replace(/\.ts$/, '.d.ts'), done)
+    const own = errorsIn(errors, done)
+    if (own.length > 0) throw new Error(`The types of the package cannot be made:\n${own.join('\n')}`)
     if (existsSync(path.join(target, PATHS))) await copyFile(path.join(work, 'paths.d.ts'), path.join(target, PATHS))
   } finally {
     await rm(work, { recursive: true, force: true })
