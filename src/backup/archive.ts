@@ -59,8 +59,12 @@ export interface ArchiveEntry {
 
 const DAMAGED = 'The backup is cut or changed, or is none: its bytes do not fit the digest at its end. Take another backup'
 
-/** The error of a file that is not whole, as a sentence; an error of the visitor stays as it is. */
-const damaged = (error: unknown): unknown => (isStartProblem(error) ? error : startProblem(DAMAGED, error))
+/** The error of a file that is not whole, as a sentence; an error of the visitor stays as it is, and one of the disk says nothing about the file. */
+function damaged(error: unknown): unknown {
+  if (isStartProblem(error)) return error
+  const { syscall, message } = error as NodeJS.ErrnoException
+  return typeof syscall === 'string' ? startProblem(`The backup cannot be read: ${message}`, error) : startProblem(DAMAGED, error)
+}
 
 async function openPlain(file: string, decryption: Decryption | null): Promise<Readable> {
   const handle = await open(file, 'r').catch((error: unknown) => {
@@ -81,10 +85,16 @@ async function openPlain(file: string, decryption: Decryption | null): Promise<R
  * Reads a backup from its first byte to its last, in bounded memory. The findings of the visitor count only when this resolves: then every
  * byte was the one that was written.
  * @returns the digest of the whole file
- * @throws an error with a sentence for the operator when the file is cut, changed or none; what `visit` throws
+ * @throws an error with a sentence for the operator when the file is cut, changed or none; what `visit` throws; the reason of the signal
  */
-export async function readArchive({ file, decryption }: ArchiveSource, visit: (entry: ArchiveEntry) => Promise<void>): Promise<string> {
+export async function readArchive(
+  { file, decryption, signal }: ArchiveSource,
+  visit: (entry: ArchiveEntry) => Promise<void>,
+): Promise<string> {
+  signal?.throwIfAborted()
   const source = await openPlain(file, decryption)
+  const end = (): void => void source.destroy()
+  signal?.addEventListener('abort', end, { once: true })
   let digest: string | undefined
   let visitorFailure: { readonly error: unknown } | undefined
   const tar = extract()
@@ -100,7 +110,10 @@ export async function readArchive({ file, decryption }: ArchiveSource, visit: (e
     await reading
   } catch (error) {
     source.destroy()
+    signal?.throwIfAborted()
     throw visitorFailure === undefined ? damaged(error) : visitorFailure.error
+  } finally {
+    signal?.removeEventListener('abort', end)
   }
   if (digest === undefined) throw startProblem(DAMAGED)
   return digest
@@ -120,4 +133,6 @@ async function* readingOf(body: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
 export interface ArchiveSource {
   readonly file: string
   readonly decryption: Decryption | null
+  /** Ends the reading in the middle. */
+  readonly signal?: AbortSignal
 }

@@ -13,7 +13,7 @@ export interface CheckedChains {
  * Computes every audit chain of a restored database again, and compares their ends with those that the backup names.
  * @throws an error with a sentence for the operator when one is broken or ends elsewhere
  */
-export async function checkChains(db: Pick<ReadDb, 'run'>, { heads: expected }: Contents): Promise<CheckedChains> {
+export async function checkChains(db: Pick<ReadDb, 'run'>, { heads: expected }: Pick<Contents, 'heads'>): Promise<CheckedChains> {
   const found = new Map((await currentHeads(db)).map(({ companyId, position, hash }) => [companyId, { position, hash }]))
   let sealedRows = 0
   for (const { companyId, position, hash } of expected) {

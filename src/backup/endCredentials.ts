@@ -15,20 +15,12 @@ import { changed, mutate } from '../platform/db/mutate.ts'
 import { param, statement } from '../platform/db/statement.ts'
 import type { Store } from '../platform/db/types.ts'
 import { NO_COMPANY } from '../platform/kernel/event.ts'
+import { revokeKey } from '../org/agents/index.ts'
 import { instanceRestored } from './events.ts'
-import type { InspectedBackup } from './inspect.ts'
+import type { RewoundTo } from './events.ts'
+import type { JournalProblem } from './journal/problems.ts'
 import type { Voucher } from './journal/vouch.ts'
-
-/** A key of an agent that was alive when the backup was taken. */
-export interface LiveKey {
-  readonly id: string
-  readonly companyId: string
-  readonly agentId: string
-  readonly agentName: string
-  readonly name: string
-  readonly expiresAt: string | null
-  readonly scopes: readonly string[] | null
-}
+import type { LiveKey, RestorePlan } from './plan.ts'
 
 const liveKeys = statement<object, LiveKey>('restore_live_keys').read(sql`
   select k.id, k.company_id as "companyId", k.agent_id as "agentId", a.name as "agentName", k.name, k.expires_at as "expiresAt", k.scopes
@@ -51,8 +43,6 @@ const endings = {
     and claim_secret_expires_at > now() returning 1`,
 } as const
 
-type Ended = Readonly<Record<keyof typeof endings, number>>
-
 const statements = Object.entries(endings).map(([name, ending]) => ({
   name: name as keyof typeof endings,
   end: statement<object, { count: number }>(`restore_end_${name}`).write(
@@ -69,18 +59,32 @@ const failBackups = statement<object, never>('restore_backups').write(sql`
 
 const companyIds = statement<object, { id: string }>('restore_companies').read(sql`select id from ${companies} order by created_at, id`)
 
-/** The credentials that ended, and the keys of agents that live on or do not. */
-export interface EndedCredentials {
-  readonly ended: Ended
-  readonly kept: readonly LiveKey[]
-  readonly revoked: readonly LiveKey[]
+// In the transaction that ends the credentials: a repeat finds either nothing ended, or what is left to do.
+const notePlan = statement<{ plan: string }, never>('restore_plan').write(
+  sql`update drizzle.unfinished_restore set stage = 'ended', plan = ${param('plan', 'jsonb')}`,
+)
+
+/** The origin of the restored rows, for the record. */
+export interface RestoreOrigin {
+  /** The time of the backup; of a physical one, of its base. */
+  readonly takenAt: string
+  /** Its identity: of a physical one, the digest of its list of files. */
+  readonly digest: string
+  /** Where the log was replayed to; null for a logical backup. */
+  readonly rewoundTo: RewoundTo | null
 }
+
+/** The parts of a plan that are known before the credentials end. */
+export type PlannedEnds = Pick<RestorePlan, 'runs' | 'agents' | 'keysInUse'>
+
+const isoOf = (text: string | null): string | null =>
+  text === null || Number.isNaN(Date.parse(text)) ? null : new Date(text).toISOString()
 
 /**
  * Ends every credential of a restored database in one audited transaction: sessions, board keys, invitations, challenges. Keys of
- * agents live on only where the journal vouches for them.
+ * agents live on only where the journal vouches for them. With it the plan is noted in the mark of the restore.
  */
-export async function endCredentials(store: Store, { description, digest }: InspectedBackup, voucher: Voucher): Promise<EndedCredentials> {
+export async function endCredentials(store: Store, origin: RestoreOrigin, voucher: Voucher, planned: PlannedEnds): Promise<RestorePlan> {
   return await mutate(systemCtx(store, null, 'restore'), async (tx) => {
     const live = await tx.run(liveKeys, {})
     const isDead = (key: LiveKey): boolean => voucher.problem !== null || voucher.isKeyRevoked(key)
@@ -90,12 +94,34 @@ export async function endCredentials(store: Store, { description, digest }: Insp
     for (const { name, end } of statements) counts.push([name, (await tx.run(end, {}))[0]?.count ?? 0])
     for (const forget of [forgetServers, forgetSecrets, failBackups]) await tx.run(forget, {})
     const affected = (await tx.run(companyIds, {})).map(({ id }) => id)
+    const journal: { readonly journalProblem: JournalProblem | null; readonly journalSeenUntil: string | null } = {
+      journalProblem: voucher.problem,
+      journalSeenUntil: isoOf(voucher.seenUntil),
+    }
+    const plan: RestorePlan = {
+      ...planned,
+      ...journal,
+      ended: Object.fromEntries(counts),
+      keptKeyIds: kept.map(({ id }) => id),
+      revokedKeys: revoked.length,
+      lostKeys: revoked.filter((key) => voucher.problem !== null && !voucher.isKeyRevoked(key)),
+    }
+    await tx.run(notePlan, { plan: JSON.stringify(plan) })
     const eventFor = (companyId: string) => {
       const isOf = (key: LiveKey): boolean => companyId === NO_COMPANY || key.companyId === companyId
       const keys = { keptKeys: kept.filter(isOf).length, revokedKeyIds: revoked.filter(isOf).map(({ id }) => id) }
-      return instanceRestored('restore', { takenAt: description.takenAt, digest, journalProblem: voucher.problem, ...keys }, { companyId })
+      return instanceRestored('restore', { ...origin, ...journal, ...keys }, { companyId })
     }
-    const ended = Object.fromEntries(counts) as Record<keyof Ended, number>
-    return changed({ ended, kept, revoked }, eventFor(NO_COMPANY), ...affected.map(eventFor))
+    return changed(plan, eventFor(NO_COMPANY), ...affected.map(eventFor))
   })
+}
+
+const keysSince = statement<{ kept: string[] }, { id: string; companyId: string; agentId: string }>('restore_keys_since').read(sql`
+  select id, company_id as "companyId", agent_id as "agentId" from ${agentKeys}
+  where revoked_at is null and (expires_at is null or expires_at > now()) and id <> all(${param('kept', 'uuid[]')}) order by company_id, agent_id, id`)
+
+/** Revokes the keys that an earlier attempt of this restore issued: it was cut before their file was there, so no party has them. */
+export async function revokeKeysOfEarlierAttempt(store: Store, { keptKeyIds }: RestorePlan): Promise<void> {
+  for (const { id, companyId, agentId } of await store.read.run(keysSince, { kept: keptKeyIds }))
+    await revokeKey(systemCtx(store, companyId, 'restore'), agentId, id)
 }

@@ -32,16 +32,40 @@ async function tablesToLoad(session: Maintenance, tables: readonly Table[]): Pro
   return loaded
 }
 
-interface Loader {
+/** Writes the portions of one table after the other. */
+export interface Loader {
   write(table: Table, part: Buffer): Promise<void>
   /** Ends the table in progress. */
   end(): Promise<void>
   readonly rows: ReadonlyMap<string, number>
 }
 
-function createLoader(session: Maintenance): Loader {
+interface TableInProgress {
+  readonly name: string
+  readonly copy: CopyIn
+  readonly ended: Promise<void>
+  /** Ends the wait for the portion that is being sent. */
+  lost: (error: unknown) => void
+  /** Why the copy broke off, which a later portion does not learn. */
+  failure: unknown
+}
+
+function beginTable(session: Pick<Maintenance, 'copyIn'>, { name, columns }: Table): TableInProgress {
+  const copy = session.copyIn(`copy public.${quoted(name)} (${columns.map(quoted).join()}) from stdin`)
+  const ended = finished(copy)
+  const table: TableInProgress = { name, copy, ended, lost: () => {}, failure: null }
+  // One listener for the whole table: one for each portion would be kept until its end, hundreds of thousands for a large one.
+  ended.catch((error: unknown) => {
+    table.failure = error
+    table.lost(error)
+  })
+  return table
+}
+
+/** Creates the writer of the tables of a backup. */
+export function createLoader(session: Pick<Maintenance, 'copyIn'>): Loader {
   const rows = new Map<string, number>()
-  let current: { readonly name: string; readonly copy: CopyIn; readonly ended: Promise<void> } | undefined
+  let current: TableInProgress | undefined
   const end = async (): Promise<void> => {
     if (current === undefined) return
     const { name, copy, ended } = current
@@ -56,15 +80,14 @@ function createLoader(session: Maintenance): Loader {
     async write(table, part) {
       if (current?.name !== table.name) {
         await end()
-        const copy = session.copyIn(`copy public.${quoted(table.name)} (${table.columns.map(quoted).join()}) from stdin`)
-        const ended = finished(copy)
-        ended.catch(() => {})
-        current = { name: table.name, copy, ended }
+        current = beginTable(session, table)
       }
-      const { copy, ended } = current
-      const sent = new Promise<void>((resolve, reject) => copy.write(part, (error) => (error ? reject(error) : resolve())))
-      sent.catch(() => {})
-      await Promise.race([sent, ended])
+      const writing = current
+      await new Promise<void>((resolve, reject) => {
+        // The connection may be lost while a portion waits, and then no answer to it comes.
+        writing.lost = reject
+        writing.copy.write(part, (error) => (error ? reject(writing.failure ?? error) : resolve()))
+      })
     },
   }
 }

@@ -20,7 +20,7 @@ function command(home: string, ...args: readonly string[]) {
   const texts = { stdout: '', stderr: '' }
   for (const name of ['stdout', 'stderr'] as const) child[name].on('data', (chunk: Buffer) => (texts[name] += chunk.toString()))
   const ended = once(child, 'close').then(([code]) => ({ code: code as number | null, ...texts }))
-  return { kill: () => void child.kill('SIGKILL'), ended }
+  return { kill: (signal: NodeJS.Signals = 'SIGKILL') => void child.kill(signal), ended }
 }
 
 const companiesAt = async (url: string): Promise<string[]> =>
@@ -75,4 +75,38 @@ test.runIf(isFullCheck)(
     expect(verified.stdout).toContain('can be restored')
   },
   240_000,
+)
+
+test.runIf(isFullCheck)(
+  'A backup that is interrupted ends with the exit code of its signal and leaves nothing, and its keys are named one by one',
+  async () => {
+    const folder = temporaryFolder()
+    const server = startServerProcess({ home: temporaryHome() })
+    await server.url()
+    const owner = openPool({ ...embeddedOwnerOf(server.home), max: 2 })
+    const lock = await owner.connect()
+    await lock.query('begin; lock table issues in access exclusive mode')
+    const waiting = async (): Promise<boolean> => {
+      const { rows } = await owner.query(
+        "select 1 from pg_stat_activity where application_name = 'paperclip-server backup' and wait_event_type = 'Lock'",
+      )
+      return rows.length > 0
+    }
+    for (const [signal, code] of [
+      ['SIGINT', 130],
+      ['SIGTERM', 143],
+    ] as const) {
+      const interrupted = command(server.home, 'backup', path.join(folder, 'a.paperclip'), '--with-keys', path.join(folder, 'a.keys'))
+      await pollFor('the backup waits for the table', waiting)
+      interrupted.kill(signal)
+      expect(await interrupted.ended).toMatchObject({ code, stderr: expect.stringContaining('was ended before it was complete') })
+      await pollFor('its session has ended', async () => !(await waiting()))
+      expect(readdirSync(folder)).toEqual([])
+    }
+    lock.release(true)
+    await owner.end()
+    const made = await command(server.home, 'backup', path.join(folder, 'a.paperclip'), '--with-keys', path.join(folder, 'a.keys')).ended
+    expect(made.stderr).toContain('a.keys has secrets-master-key, auth-secret, audit-key.pem of')
+  },
+  60_000,
 )

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs'
 import { applyMigrations } from '../platform/db/migrations.ts'
 import { closePool, openPool } from '../platform/db/driver/client.ts'
 import type { ConnectionOptions } from '../platform/db/driver/client.ts'
@@ -8,35 +7,26 @@ import { createStore } from '../platform/db/store.ts'
 import type { Store } from '../platform/db/types.ts'
 import { startProblem } from '../platform/kernel/startProblem.ts'
 import type { ArchiveSource } from './archive.ts'
-import { checkChains } from './checkChains.ts'
-import type { CheckedChains } from './checkChains.ts'
-import { endCredentials } from './endCredentials.ts'
-import type { EndedCredentials } from './endCredentials.ts'
-import { endAgentsOfJournal, endRunsOfBackup } from './endRuns.ts'
-import type { EndedAgent } from './endRuns.ts'
+import { completeRestore } from './complete.ts'
+import type { Completion, CompletionOptions } from './complete.ts'
 import { inspectBackup } from './inspect.ts'
 import type { InspectedBackup } from './inspect.ts'
-import { readJournal } from './journal/file.ts'
-import { voucherOf } from './journal/vouch.ts'
-import type { Voucher } from './journal/vouch.ts'
+import { interruptedRestore, whileNotAborted } from './interrupt.ts'
 import { loadBackup } from './load.ts'
 import type { Loaded } from './load.ts'
-import { issueKeys } from './newKeys.ts'
-import { beginRestore, finishRestore, noteLoaded, takeTarget } from './target.ts'
+import { requireNewKeysFile } from './newKeys.ts'
+import { beginRestore, finishRestore, noteLoaded, readMark, requireEmpty, takeTarget } from './target.ts'
+import type { Mark, Stage } from './target.ts'
 
 /** A restore that is asked for. */
-export interface RestoreOptions {
+export interface RestoreOptions extends CompletionOptions {
   readonly source: ArchiveSource
-  /** The home with the journal of revocations; null where there is none. */
-  readonly journalHome: string | null
-  /** The new file for keys that are issued anew; null revokes them and issues none. */
-  readonly newKeysFile: string | null
   /** The migrations of this build, where they are others than usual. */
   readonly migrations?: string
 }
 
 /** The result of a restore. */
-export interface RestoreReport {
+export interface RestoreReport extends Completion {
   readonly takenAt: string
   readonly version: string
   readonly digest: string
@@ -44,15 +34,6 @@ export interface RestoreReport {
   readonly rows: number
   /** Tables of the backup that are none of this program. */
   readonly leftOut: readonly string[]
-  readonly chains: CheckedChains
-  readonly endedRuns: number
-  readonly ended: EndedCredentials['ended']
-  /** Why no journal vouched for keys of agents; null when one did. */
-  readonly journalProblem: Voucher['problem']
-  readonly keptKeys: number
-  readonly revokedKeys: number
-  readonly issuedKeys: number
-  readonly endedAgents: readonly EndedAgent[]
 }
 
 /** More than a transaction of a server gets: there is no other work to delay. */
@@ -101,57 +82,67 @@ const rowsOfContents = ({ contents }: InspectedBackup): number => contents.table
  * Restores a backup into an empty database, and ends what was alive in it. Until the last step the database is marked, so that no
  * server serves a part of it; the same call again goes on where a crash ended it.
  * @param connection of the login that is to own the tables
- * @throws an error with a sentence for the operator: the backup is cut, changed or of a newer build, the database is not empty; the
+ * @throws an error with a sentence for the operator: the backup is cut, changed or of a newer build, the database is not empty, the signal ended it; the
  *   database's error. Nothing of the backup is there then, unless all of it was loaded before
  */
 export async function restoreBackup(connection: ConnectionOptions, options: RestoreOptions): Promise<RestoreReport> {
-  if (options.newKeysFile !== null && existsSync(options.newKeysFile))
-    throw startProblem(`${options.newKeysFile} exists: name a new file for the keys of agents, or move this one away`)
-  const backup = await inspectBackup(options.source, options.migrations)
+  const { signal } = options
+  const source = signal === undefined ? options.source : { ...options.source, signal }
+  let reached: Stage | null = null
   const session = await openMaintenance(connection, 'restore')
   try {
-    await takeTarget(session)
-    const stage = await beginRestore(session, backup.digest)
-    const loaded = stage === 'loaded' ? null : await loadInto(session, options, backup)
-    await applyMigrations(session.connection, options.migrations)
-    // Without figures of the new tables the planner would read each of them whole.
-    await session.query('analyze')
-    const report = await withStore(connection, (store) => completeRestore(store, options, backup))
-    await finishRestore(session)
-    return { ...report, leftOut: loaded?.leftOut ?? [] }
+    return await whileNotAborted(session, signal, () =>
+      restoreWith(session, connection, { ...options, source, reached: (stage) => (reached = stage) }),
+    )
+  } catch (error) {
+    throw signal?.aborted === true ? interruptedRestore(reached, error) : error
   } finally {
     await session.close()
   }
 }
 
-/** Checks the chains of a database that has all rows of a backup, and ends what was alive in it. It may be called again. */
-export async function completeRestore(
-  store: Store,
-  options: Pick<RestoreOptions, 'journalHome' | 'newKeysFile'>,
-  backup: InspectedBackup,
-): Promise<Omit<RestoreReport, 'leftOut'>> {
+interface Steps extends RestoreOptions {
+  readonly reached: (stage: Stage) => void
+}
+
+async function restoreWith(session: Maintenance, connection: ConnectionOptions, options: Steps): Promise<RestoreReport> {
+  await takeTarget(session)
+  // Refusals come before anything is read at length or written.
+  const earlier = await readMark(session)
+  if (earlier === null) await requireEmpty(session)
+  if ((earlier?.issued ?? null) === null) await requireNewKeysFile(options.newKeysFile)
+  const backup = await inspectBackup(options.source, options.migrations)
+  const mark = await beginRestore(session, backup.digest)
+  options.reached(mark.stage)
+  const loaded = mark.stage === 'begun' ? await loadInto(session, options, backup) : null
+  if (loaded !== null) options.reached('loaded')
+  await applyMigrations(session.connection, options.migrations)
+  // Without figures of the new tables the planner would read each of them whole.
+  await session.query('analyze')
+  const completion = await complete(session, connection, { mark, backup, options })
+  await finishRestore(session)
   const { description, contents, digest } = backup
-  const chains = await checkChains(store.read, contents)
-  const journal = options.journalHome === null ? null : await readJournal(options.journalHome)
-  const voucher = voucherOf(journal, description)
-  const { ended, kept, revoked } = await endCredentials(store, backup, voucher)
-  const endedAgents = await endAgentsOfJournal(store, voucher)
-  const endedRuns = await endRunsOfBackup(store, description.takenAt)
-  const lost = revoked.filter((key) => voucher.problem !== null && !voucher.isKeyRevoked(key))
-  const issuedKeys = options.newKeysFile === null ? 0 : await issueKeys(store, lost, options.newKeysFile)
+  const { takenAt, version } = description
   return {
-    takenAt: description.takenAt,
-    version: description.version,
+    ...completion,
+    takenAt,
+    version,
     digest,
     tables: contents.tables.length,
     rows: rowsOfContents(backup),
-    chains,
-    endedRuns,
-    ended,
-    journalProblem: voucher.problem,
-    keptKeys: kept.length,
-    revokedKeys: revoked.length,
-    issuedKeys,
-    endedAgents,
+    leftOut: loaded?.leftOut ?? [],
   }
 }
+
+interface Loading {
+  readonly mark: Mark
+  readonly backup: InspectedBackup
+  readonly options: Steps
+}
+
+const complete = (session: Maintenance, connection: ConnectionOptions, { mark, backup, options }: Loading): Promise<Completion> =>
+  withStore(connection, (store) => {
+    const { description, contents, digest } = backup
+    const origin = { takenAt: description.takenAt, digest, rewoundTo: null }
+    return completeRestore({ session, store, mark, description, heads: contents.heads, origin, reached: options.reached }, options)
+  })

@@ -1,27 +1,13 @@
-import { createHash, randomBytes } from 'node:crypto'
-import { link, lstat, open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { link, open, rename, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import type { Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { flushFolder } from '../platform/home/privateFile.ts'
 import { startProblem } from '../platform/kernel/startProblem.ts'
+import { partialOf, removeAbandoned } from './abandoned.ts'
 import { streamBackup } from './write.ts'
 import type { BackupSource, WrittenBackup } from './write.ts'
-
-/** The name of a file that is being written, until it is whole. */
-const PARTIAL = /^\..+\.partial-[0-9a-f]{12}$/
-/** A file that is being written grows; one that has not for so long was left by a process that ended. */
-const ABANDONED_MS = 60 * 60_000
-
-/** Removes what earlier backups into this folder left when their process ended in the middle. */
-async function removeAbandoned(folder: string): Promise<void> {
-  for (const name of await readdir(folder)) {
-    if (!PARTIAL.test(name)) continue
-    const file = path.join(folder, name)
-    const facts = await lstat(file).catch(() => null)
-    // A leftover that cannot be removed does not stand against a new backup.
-    if (facts?.isFile() === true && Date.now() - facts.mtimeMs > ABANDONED_MS) await rm(file, { force: true }).catch(() => {})
-  }
-}
 
 /** Sends a backup to a stream, such as stdout. A reader knows by its digest whether it got all. */
 export async function backupToStream(source: BackupSource, output: Writable): Promise<WrittenBackup> {
@@ -54,7 +40,7 @@ export async function backupToFile(source: BackupSource, wanted: string): Promis
   await removeAbandoned(folder).catch((error: unknown) => {
     throw startProblem(`The backup cannot be written: ${(error as Error).message}`, error)
   })
-  const partial = path.join(folder, `.${path.basename(file)}.partial-${randomBytes(6).toString('hex')}`)
+  const partial = partialOf(file)
   const handle = await open(partial, 'wx', 0o600).catch((error: unknown) => {
     throw startProblem(`The backup cannot be written: ${(error as Error).message}`, error)
   })
@@ -92,10 +78,5 @@ async function giveName(partial: string, file: string): Promise<void> {
     if (code !== 'EPERM' && code !== 'ENOTSUP') throw error
     await rename(partial, file)
   }
-  const folder = await open(path.dirname(file), 'r')
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
-  }
+  flushFolder(path.dirname(file))
 }

@@ -44,6 +44,7 @@ const jsonOf = (value: unknown): Buffer => Buffer.from(`${JSON.stringify(value, 
  * @throws an error with a sentence for the operator; the driver's error when the database cannot be reached
  */
 export async function streamBackup({ connection, encryption, version, signal }: BackupSource): Promise<BackupStream> {
+  signal?.throwIfAborted()
   const snapshot = await openSnapshot(connection, version)
   const archive = createArchiveWriter(new Date(snapshot.description.takenAt))
   const bytes =
@@ -53,7 +54,11 @@ export async function streamBackup({ connection, encryption, version, signal }: 
           await snapshot.session.close()
           throw error
         })
-  const end = (): void => archive.fail(startProblem('The backup was ended before it was complete'))
+  const end = (): void => {
+    archive.fail(startProblem('The backup was ended before it was complete'))
+    // It may wait for a lock, or copy a large table.
+    snapshot.session.abort()
+  }
   if (signal?.aborted === true) end()
   signal?.addEventListener('abort', end, { once: true })
   const written = writeAll(snapshot, archive).catch((error: unknown) => {

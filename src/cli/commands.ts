@@ -11,6 +11,7 @@ import { doctorCommand } from './commands/doctor.ts'
 import { importCommand } from './commands/import.ts'
 import { issueCommands } from './commands/issues.ts'
 import { lockCommands } from './commands/locks.ts'
+import { restoreCommands } from './commands/restore.ts'
 import { runCommands } from './commands/runs.ts'
 import { secretCommands } from './commands/secrets.ts'
 import { statusCommand } from './commands/status.ts'
@@ -40,6 +41,7 @@ export const commands: readonly Command[] = [
   ...secretCommands,
   // The data as a whole: backups, moves, reports.
   ...backupCommands,
+  ...restoreCommands,
   supportBundleCommand,
   demoCommand,
   importCommand,

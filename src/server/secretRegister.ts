@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { createHmac, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import type { RunKeyIds } from '../auth/runTokens.ts'
 import { serverSecrets } from '../model/instance.ts'
 import { runOn } from '../platform/db/driver/client.ts'
@@ -7,6 +7,7 @@ import { param, statement } from '../platform/db/statement.ts'
 import { transaction } from '../platform/db/transaction.ts'
 import type { Store } from '../platform/db/types.ts'
 import { writeUnaudited } from '../platform/db/unaudited.ts'
+import { fingerprintOf, SESSIONS_PURPOSE } from '../platform/home/fingerprint.ts'
 import type { Log } from '../platform/kernel/log.ts'
 import { startProblem } from '../platform/kernel/startProblem.ts'
 
@@ -83,14 +84,13 @@ export interface SecretRegister {
   readonly leave: () => Promise<void>
 }
 
-const fingerprintsOf = (secrets: readonly string[], purpose: string): string[] =>
-  secrets.map((secret) => createHmac('sha256', secret).update(purpose).digest('hex'))
+const fingerprintsOf = (secrets: readonly string[], purpose: string): string[] => secrets.map((secret) => fingerprintOf(secret, purpose))
 
 /** The part of a registration that stays the same while the server runs. */
 function fingerprints({ secret, previousSecret, issuer, audience, sessionSecrets }: SigningSettings) {
   const secrets = previousSecret === null ? [secret] : [secret, previousSecret]
   const known = fingerprintsOf(secrets, `server register ${JSON.stringify([issuer, audience])}`)
-  const knownSessions = sessionSecrets === null ? null : fingerprintsOf(sessionSecrets, 'server register of sessions')
+  const knownSessions = sessionSecrets === null ? null : fingerprintsOf(sessionSecrets, SESSIONS_PURPOSE)
   return { fingerprint: known[0] ?? '', known, sessionFingerprint: knownSessions?.[0] ?? null, knownSessions }
 }
 

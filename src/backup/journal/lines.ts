@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 import { z } from 'zod'
 
 export const JOURNAL_FILE = 'revocations.ndjson'
-/** How far the journal has read the audit log; replaced, because an idle server would fill a file that only grows. */
+/** How far the journal has read the audit log, and when; replaced, because an idle server would fill a file that only grows. */
 export const POSITION_FILE = 'revocations.position.json'
 
 /** The place of an audit row, in the order of commits. */
@@ -24,7 +24,19 @@ const hash = z.string().regex(/^[0-9a-f]{64}$/)
 const ends = ['terminated', 'quarantined', 'released', 'deleted'] as const
 
 const lineSchema = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('begin'), instance: z.uuid(), previous: hash }),
+  // A journal of a build of before names no timeline: it is that of the first row.
+  z.object({ kind: z.literal('begin'), instance: z.uuid(), timeline: z.uuid().optional(), at: z.string().optional(), previous: hash }),
+  // The database is another one from here on, restored or set back: it is read again from its first row. `seen`, `seenAt`: how far the journal had come in
+  // the one before, and when. Servers with one home find it at once: their lines have the same number.
+  z.object({
+    kind: z.literal('timeline'),
+    pass: z.int().positive(),
+    timeline: z.uuid(),
+    seen: placeSchema,
+    seenAt: z.string().nullable(),
+    at: z.string(),
+    previous: hash,
+  }),
   z.object({ kind: z.literal('key'), id: hash, ...placeSchema.shape, at: z.string(), previous: hash }),
   z.object({ kind: z.literal('agent'), id: hash, end: z.enum(ends), ...placeSchema.shape, at: z.string(), previous: hash }),
   z.object({ kind: z.literal('company'), id: hash, ...placeSchema.shape, at: z.string(), previous: hash }),
@@ -56,6 +68,9 @@ function parseLine(text: string): JournalLine | null {
 /** The content of a journal. */
 export interface Journal {
   readonly instance: string
+  /** The timeline that it follows, and the number of times that the database was another one. */
+  readonly timeline: string
+  readonly pass: number
   readonly lines: readonly JournalLine[]
   /** The hash of the last line, and of every line. */
   readonly last: string
@@ -78,5 +93,8 @@ export function parseJournal(text: string): Journal | null {
     lines.push(line)
   }
   const [first] = lines
-  return first?.kind === 'begin' ? { instance: first.instance, lines, last, hashes: seen, isWhole } : null
+  if (first?.kind !== 'begin') return null
+  let [timeline, pass] = [first.timeline ?? first.instance, 0]
+  for (const line of lines) if (line.kind === 'timeline' && line.pass > pass) [timeline, pass] = [line.timeline, line.pass]
+  return { instance: first.instance, timeline, pass, lines, last, hashes: seen, isWhole }
 }

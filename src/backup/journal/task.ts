@@ -10,6 +10,7 @@ import type { Log } from '../../platform/kernel/log.ts'
 import { appendFacts, putAside, readJournal, writePosition } from './file.ts'
 import { BEGINNING, GENESIS, hashOfId } from './lines.ts'
 import type { JournalFact, Place } from './lines.ts'
+import { timelineOf } from './timeline.ts'
 
 /** How often a server looks; a revocation of its own is written at once. */
 export const JOURNAL_INTERVAL_MS = 1000
@@ -17,8 +18,10 @@ export const JOURNAL_INTERVAL_MS = 1000
 const PAGE_ROWS = 2000
 /** A home that cannot be written still serves. It is tried again after this time. */
 const RETRY_MS = 60_000
-/** How often the place is noted while nothing is revoked. */
+/** How often the place is noted while rows are written and nothing is revoked. */
 const PLACE_EVERY_MS = 10_000
+/** How often it is noted while nothing is written at all: a sign of life, without which the journal vouches for nothing that came later. */
+const SIGN_EVERY_MS = 60_000
 
 const AGENT_ENDS = {
   'agent.terminated': 'terminated',
@@ -44,6 +47,9 @@ interface Revocation extends Place {
 
 interface Page {
   readonly instance: string | null
+  readonly timeline: string | null
+  /** The row at the place is there: the database is the one that was read up to there. */
+  readonly isThere: boolean
   readonly scanned: number
   readonly end: Place | null
   readonly found: readonly Revocation[] | null
@@ -54,7 +60,9 @@ const readPage = statement<Place & { horizon: string }, Page>('journal_page').re
     select txid, seq, action, entity_id, details, created_at from ${activityLog}
     where (txid, seq) > (${param('txid', 'xid8')}, ${param('seq', 'bigint')}) and txid <= ${param('horizon', 'xid8')}
     order by ${activityLog.txid}, ${activityLog.seq} limit ${sql.raw(String(PAGE_ROWS))})
-  select (select id from ${activityLog} order by seq limit 1) as instance, (select count(*)::int from page) as scanned,
+  select (select id from ${activityLog} order by seq limit 1) as instance, ${timelineOf} as timeline,
+    ${param('txid', 'xid8')} = '0'::xid8 or exists (select from ${activityLog} where txid = ${param('txid', 'xid8')} and seq = ${param('seq', 'bigint')}) as "isThere",
+    (select count(*)::int from page) as scanned,
     (select json_build_object('txid', txid::text, 'seq', seq) from page order by page.txid desc, page.seq desc limit 1) as "end",
     (select json_agg(json_build_object('txid', txid::text, 'seq', seq, 'action', action, 'entityId', entity_id, 'at', created_at,
       'keyIds', case when details ? 'keyId' then json_build_array(details ->> 'keyId') else coalesce(details -> 'revokedKeyIds', details -> 'keyIds', '[]')::json end)
@@ -73,23 +81,47 @@ function factsOf({ action, entityId, at, keyIds, txid, seq }: Revocation): Journ
 
 interface State {
   instance: string
+  timeline: string
+  pass: number
   last: string
   place: Place
+  /** When everything that was committed had been read. */
+  seenAt: string | null
 }
 
+const now = (): string => new Date().toISOString()
+
 /** The journal of the home where it is of this database and whole; else a new one, which begins with the first row of the log. */
-async function stateFor(home: string, instance: string, log: Log): Promise<State> {
+async function stateFor(home: string, instance: string, timeline: string, log: Log): Promise<State> {
   const known = await readJournal(home)
-  if (known !== null && known.journal.instance === instance && known.isWhole)
-    return { instance, last: known.journal.last, place: known.place }
+  if (known !== null && known.journal.instance === instance && known.isWhole) {
+    const { journal, place, seenAt } = known
+    const state = { instance, timeline: journal.timeline, pass: journal.pass, last: journal.last, place, seenAt }
+    return journal.timeline === timeline ? state : await inTimeline(home, state, timeline, log)
+  }
   if (known !== null)
     log.warn(
       { isWhole: known.isWhole },
       'the journal of revocations is of another database, or damaged: it was put aside, and a new one is made of the audit log',
     )
   await putAside(home)
-  return { instance, last: await appendFacts(home, [{ kind: 'begin', instance }], GENESIS), place: BEGINNING }
+  const last = await appendFacts(home, [{ kind: 'begin', instance, timeline, at: now() }], GENESIS)
+  return { instance, timeline, pass: 0, last, place: BEGINNING, seenAt: null }
 }
+
+/**
+ * Goes on in a database that is not the one that was read up to now: it was restored, or set back by other means. Its rows may have the numbers of rows
+ * that were read in the other one, so it is read from the first. The lines of before stay: what they name was revoked.
+ */
+async function inTimeline(home: string, { instance, pass, last, place, seenAt }: State, timeline: string, log: Log): Promise<State> {
+  log.info({ timeline, pass: pass + 1 }, 'the journal of revocations goes on in another timeline: the database was restored or set back')
+  const line = { kind: 'timeline', pass: pass + 1, timeline, seen: place, seenAt, at: now() } as const
+  const state = { instance, timeline, pass: pass + 1, last: await appendFacts(home, [line], last), place: BEGINNING, seenAt: null }
+  await writePosition(home, positionOf(state))
+  return state
+}
+
+const positionOf = ({ instance, place, last, pass, seenAt }: State) => ({ instance, ...place, last, pass, at: seenAt })
 
 async function nextPage(db: Pick<ReadDb, 'run'>, place: Place, horizon: string): Promise<Page> {
   return exactlyOne(await db.run(readPage, { ...place, horizon }))
@@ -115,11 +147,47 @@ function pausing(work: () => Promise<void>, log: Log, forget: () => void): () =>
   }
 }
 
+interface Following {
+  readonly store: Store
+  readonly home: string
+  readonly log: Log
+}
+
+/**
+ * Copies what lies between a state and the horizon, in the timeline in which the database is now.
+ * @returns null while the audit log has no row
+ */
+async function catchUp(
+  { store, home, log }: Following,
+  before: State | undefined,
+  horizon: string,
+): Promise<{ readonly state: State; readonly hasFacts: boolean } | null> {
+  let state = before
+  let hasFacts = false
+  for (;;) {
+    const page = await nextPage(store.read, state?.place ?? BEGINNING, horizon)
+    if (page.instance === null || page.timeline === null) return null
+    if (state === undefined || state.instance !== page.instance) {
+      state = await stateFor(home, page.instance, page.timeline, log)
+      continue
+    }
+    if (!page.isThere || state.timeline !== page.timeline) {
+      state = await inTimeline(home, state, page.timeline, log)
+      continue
+    }
+    const facts = (page.found ?? []).flatMap(factsOf)
+    if (facts.length > 0) state.last = await appendFacts(home, facts, state.last)
+    if (page.end !== null) state.place = page.end
+    hasFacts ||= facts.length > 0
+    if (page.scanned < PAGE_ROWS) return { state, hasFacts }
+  }
+}
+
 /** The journal of a home while a server works. */
 export interface RevocationJournal {
   /** Copies what was revoked since the last call. */
   readonly run: () => Promise<void>
-  /** Whether everything up to a horizon of events was copied. */
+  /** Whether everything up to a horizon of events was copied, and no sign of life is due. */
   readonly isDone: (horizon: string) => boolean
   /** Notes the place, at the end of the server. It never rejects. */
   stop(): Promise<void>
@@ -133,37 +201,40 @@ export function createRevocationJournal(store: Store, home: string, log: Log): R
   let state: State | undefined
   let idleAt = ''
   let notedAt = 0
-  let noted: Place | undefined
+  let noted: string | null = null
   let working: Promise<void> = Promise.resolve()
 
   const note = async (): Promise<void> => {
-    if (state === undefined || noted === state.place) return
-    await writePosition(home, { instance: state.instance, ...state.place, last: state.last })
-    noted = state.place
+    if (state === undefined || noted === state.seenAt) return
+    await writePosition(home, positionOf(state))
+    noted = state.seenAt
     notedAt = performance.now()
+  }
+  const noteEvery = async (ms: number): Promise<void> => {
+    if (performance.now() - notedAt > ms) await note()
   }
 
   const copy = async (): Promise<void> => {
+    // Everything that was committed by now is read, but for rows behind a transaction that is still open: seconds at most.
+    const askedAt = now()
     const { horizon } = await eventHorizon(store.read)
-    if (horizon === idleAt) return
-    for (;;) {
-      const page = await nextPage(store.read, state?.place ?? BEGINNING, horizon)
-      // Nothing was ever recorded.
-      if (page.instance === null) break
-      if (state === undefined || state.instance !== page.instance) {
-        state = await stateFor(home, page.instance, log)
-        continue
-      }
-      const facts = (page.found ?? []).flatMap(factsOf)
-      if (facts.length > 0) state.last = await appendFacts(home, facts, state.last)
-      if (page.end !== null) state.place = page.end
-      if (facts.length > 0 || performance.now() - notedAt > PLACE_EVERY_MS) await note()
-      if (page.scanned < PAGE_ROWS) break
+    if (horizon === idleAt && state !== undefined) {
+      state.seenAt = askedAt
+      return await noteEvery(SIGN_EVERY_MS)
     }
+    const caughtUp = await catchUp({ store, home, log }, state, horizon)
     idleAt = horizon
+    // Nothing was ever recorded.
+    if (caughtUp === null) return
+    state = caughtUp.state
+    state.seenAt = askedAt
+    await noteEvery(caughtUp.hasFacts ? 0 : PLACE_EVERY_MS)
   }
 
-  const copyUnlessPaused = pausing(copy, log, () => void (state = undefined))
+  const copyUnlessPaused = pausing(copy, log, () => {
+    state = undefined
+    idleAt = ''
+  })
 
   // One after the other: the task and a commit may ask at once.
   const run = (): Promise<void> => {
@@ -176,7 +247,8 @@ export function createRevocationJournal(store: Store, home: string, log: Log): R
   })
   return {
     run,
-    isDone: (horizon) => horizon === idleAt,
+    // A sign of life is due every minute, also while nothing is written.
+    isDone: (horizon) => horizon === idleAt && (state === undefined || performance.now() - notedAt <= SIGN_EVERY_MS),
     async stop() {
       removeListener()
       await working.catch(() => {})

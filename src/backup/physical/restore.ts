@@ -1,19 +1,28 @@
 import path from 'node:path'
 import { existsSync } from 'node:fs'
+import { z } from 'zod'
 import type { ConnectionOptions } from '../../platform/db/driver/client.ts'
 import { openMaintenance } from '../../platform/db/driver/maintenance.ts'
+import type { Maintenance } from '../../platform/db/driver/maintenance.ts'
 import { applyMigrations } from '../../platform/db/migrations.ts'
-import { installRecovered, startEmbedded } from '../../platform/embedded/index.ts'
+import { findRunning, installRecovered, startEmbedded } from '../../platform/embedded/index.ts'
 import { startProblem } from '../../platform/kernel/startProblem.ts'
+import { completeRestore } from '../complete.ts'
+import type { Completion, CompletionOptions } from '../complete.ts'
+import type { RestoreOrigin } from '../endCredentials.ts'
+import { rewoundTo } from '../events.ts'
+import { interruptedRestore, whileNotAborted } from '../interrupt.ts'
 import { leaveTicketGap } from '../load.ts'
-import { completeRestore, withStore } from '../restore.ts'
-import type { RestoreReport } from '../restore.ts'
+import { requireNewKeysFile } from '../newKeys.ts'
+import { withStore } from '../restore.ts'
 import { describeDatabase } from '../snapshot.ts'
-import { finishRestore, markStatements, takeTarget } from '../target.ts'
-import { unpackPhysicalBackup } from './unpack.ts'
+import { finishRestore, markStatements, readMark, takeTarget } from '../target.ts'
+import type { Mark, Stage } from '../target.ts'
+import { readManifest, unpackPhysicalBackup } from './unpack.ts'
+import type { Manifest } from './unpack.ts'
 
 /** A restore of a physical backup that is asked for. */
-export interface PhysicalRestoreOptions {
+export interface PhysicalRestoreOptions extends CompletionOptions {
   /** The folder of the backup. */
   readonly folder: string
   /** The home, which has no database yet. */
@@ -22,10 +31,11 @@ export interface PhysicalRestoreOptions {
   readonly archive: string | null
   /** The last moment that is restored; null for all that the archive has. */
   readonly until: string | null
-  readonly journalHome: string | null
-  readonly newKeysFile: string | null
   readonly version: string
 }
+
+/** The result of a restore of a physical backup. */
+export interface PhysicalRestoreReport extends Completion, RestoreOrigin {}
 
 const TIME = /^(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2}:\d{2}(?:\.\d{1,6})?)(Z|[+-]\d{2}(?::?\d{2})?)$/
 
@@ -58,46 +68,99 @@ function recoverySettings({ archive, until }: PhysicalRestoreOptions): Record<st
   return { ...command, recovery_target_time: recoveryTime(until) }
 }
 
+/** Facts that only the recovery knows, in the mark of the database. */
+const originSchema = z.object({ takenAt: z.string(), digest: z.string(), rewoundTo })
+
+interface Steps extends PhysicalRestoreOptions {
+  readonly reached: (stage: Stage) => void
+}
+
 /**
  * Restores a physical backup of the embedded database into a home, up to a point in time where its log was archived, and ends what was
- * alive then. Until the last step the database is marked, so that no server serves it.
- * @throws an error with a sentence for the operator when the backup is cut or changed, the home has a database, or the log does not
- *   reach the point
+ * alive then. Until the last step the database is marked, so that no server serves it; the same call again goes on where a crash ended it.
+ * @throws an error with a sentence for the operator when the backup is cut or changed, the home has a database, the log does not
+ *   reach the point, or the signal ended it
  */
-export async function restorePhysical(options: PhysicalRestoreOptions): Promise<Omit<RestoreReport, 'leftOut'>> {
-  const { folder, home } = options
-  if (existsSync(path.join(home, 'postgres')))
-    throw startProblem(`${home} has a database: move ${path.join(home, 'postgres')} away first, or name another home`)
+export async function restorePhysical(options: PhysicalRestoreOptions): Promise<PhysicalRestoreReport> {
+  let reached: Stage | null = null
+  try {
+    return await restoreWith({ ...options, reached: (stage) => (reached = stage) })
+  } catch (error) {
+    throw options.signal?.aborted === true ? interruptedRestore(reached, error) : error
+  }
+}
+
+async function restoreWith(options: Steps): Promise<PhysicalRestoreReport> {
+  const { home, signal } = options
   const recovery = recoverySettings(options)
-  await installRecovered({
-    home,
-    durable: true,
-    fill: (target) => unpackPhysicalBackup(path.resolve(folder), target),
-    recovery,
-    statements: markStatements('physical'),
-  }).catch((error: unknown) => {
-    if (!/recovery ended before configured recovery target was reached/.test(String(error))) throw error
-    throw startProblem('The archived log does not reach the point in time: name an earlier one, or a folder with more of the log', error)
-  })
+  const manifest = await readManifest(path.resolve(options.folder))
+  const isNew = !existsSync(path.join(home, 'postgres'))
+  if (isNew) await requireNewKeysFile(options.newKeysFile)
+  else if ((await findRunning(home)) !== null)
+    throw startProblem(`A server runs in ${home}: stop it, and move its database away, or name another home`)
+  signal?.throwIfAborted()
+  if (isNew) await install(options, manifest, recovery)
+  // From here on there is a database, and it is marked.
+  if (isNew) options.reached('loaded')
   const postgres = await startEmbedded({ home, durable: true })
   try {
-    return await finish(postgres.ownerConnection, options)
+    return await finish(postgres.ownerConnection, options, manifest.digest)
   } finally {
     await postgres.stop()
   }
 }
 
-async function finish(connection: ConnectionOptions, options: PhysicalRestoreOptions): Promise<Omit<RestoreReport, 'leftOut'>> {
+async function install(options: Steps, manifest: Manifest, recovery: Record<string, string>): Promise<void> {
+  const { home, until, signal } = options
+  let takenAt = ''
+  await installRecovered({
+    home,
+    durable: true,
+    fill: async (target) => void (takenAt = await unpackPhysicalBackup(path.resolve(options.folder), target, manifest, signal)),
+    recovery,
+    statements: (point) => markStatements(manifest.digest, { takenAt, digest: manifest.digest, rewoundTo: { until, ...point } }),
+    ...(signal === undefined ? {} : { signal }),
+  }).catch((error: unknown) => {
+    if (!/recovery ended before configured recovery target was reached/.test(String(error))) throw error
+    throw startProblem('The archived log does not reach the point in time: name an earlier one, or a folder with more of the log', error)
+  })
+}
+
+/** The mark of this restore. @throws an error with a sentence for the operator when the home has another database */
+async function requireMark(
+  session: Maintenance,
+  { home, until }: Steps,
+  digest: string,
+): Promise<{ mark: Mark; origin: z.output<typeof originSchema> }> {
+  const mark = await readMark(session)
+  const data = path.join(home, 'postgres')
+  if (mark === null) throw startProblem(`${home} has a database: move ${data} away first, or name another home`)
+  const origin = originSchema.safeParse(mark.origin)
+  if (mark.digest !== digest || !origin.success || origin.data.rewoundTo.until !== until)
+    throw startProblem(
+      `${home} holds the beginning of the restore of another backup, or to another point: finish that one, or move ${data} away first`,
+    )
+  return { mark, origin: origin.data }
+}
+
+async function finish(connection: ConnectionOptions, options: Steps, digest: string): Promise<PhysicalRestoreReport> {
   const session = await openMaintenance(connection, 'restore')
   try {
-    await takeTarget(session)
-    const { description, heads } = await describeDatabase(session, options.version)
-    const backup = { description, contents: { tables: [], sequences: [], heads }, digest: 'physical' }
-    await applyMigrations(session.connection)
-    await leaveTicketGap(session)
-    const report = await withStore(connection, (store) => completeRestore(store, options, backup))
-    await finishRestore(session)
-    return report
+    return await whileNotAborted(session, options.signal, async () => {
+      await takeTarget(session)
+      const { mark, origin } = await requireMark(session, options, digest)
+      options.reached(mark.stage === 'begun' ? 'loaded' : mark.stage)
+      if (mark.issued === null) await requireNewKeysFile(options.newKeysFile)
+      const { description, heads } = await describeDatabase(session, options.version)
+      await applyMigrations(session.connection)
+      if (mark.plan === null) await leaveTicketGap(session)
+      const { reached } = options
+      const report = await withStore(connection, (store) =>
+        completeRestore({ session, store, mark, description, heads, origin, reached }, options),
+      )
+      await finishRestore(session)
+      return { ...report, ...origin }
+    })
   } finally {
     await session.close()
   }

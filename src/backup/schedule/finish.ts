@@ -7,7 +7,7 @@ import type { Store } from '../../platform/db/types.ts'
 import { NO_COMPANY } from '../../platform/kernel/event.ts'
 import { backupFailed, backupMade, backupRemoved } from '../events.ts'
 import type { BackupFile } from '../toFile.ts'
-import type { ClaimedBackup, KeptRow } from './rows.ts'
+import type { ClaimedBackup, FileRow } from './rows.ts'
 
 interface Done {
   readonly id: string
@@ -50,10 +50,10 @@ export async function recordFailed(store: Store, { id, reason }: ClaimedBackup, 
   })
 }
 
-/** Records that the file of a backup was deleted. */
-export async function recordRemoved(store: Store, { id, file, takenAt }: KeptRow): Promise<void> {
+/** Records that the file of a backup was deleted. One that failed stays a failure. */
+export async function recordRemoved(store: Store, { id, file, status, takenAt }: FileRow): Promise<void> {
   await mutate(ctxOf(store), async (tx) => {
-    const [row] = await tx.run(setRemoved, { id })
-    return row === undefined ? unchanged(null) : changed(null, backupRemoved(id, { file, takenAt }, options))
+    if (status === 'done' && (await tx.run(setRemoved, { id }))[0] === undefined) return unchanged(null)
+    return changed(null, backupRemoved(id, { file, takenAt }, options))
   })
 }

@@ -75,16 +75,19 @@ export const claimRequested = statement<Claim, ClaimedBackup>('backup_claim_requ
 export const renewLease = statement<{ id: string }, { id: string }>('backup_renew').unaudited(sql`
   update ${backups} set leased_until = ${leaseEnd} where id = ${param('id', 'uuid')} and status = 'running' returning id`)
 
-/** A backup in the folder of a host. */
-export interface KeptRow {
+/** The record of a file in a folder. */
+export interface FileRow {
   readonly id: string
   readonly file: string
-  readonly takenAt: string
-  readonly takenAtMs: number
+  readonly status: 'done' | 'failed'
+  readonly takenAt: string | null
+  readonly takenAtMs: number | null
 }
 
-const keptRows = statement<{ host: string }, KeptRow>('backup_kept').read(sql`
-  select id, file, taken_at as "takenAt", ${msOf(sql`taken_at`)} as "takenAtMs" from ${backups}
-  where status = 'done' and host = ${param('host', 'text')} and taken_at is not null order by taken_at desc limit 1000`)
+// By the names of the files that are there: a container has another host name after each start, and a folder is what the files are in.
+const rowsOfFiles = statement<{ files: readonly string[] }, FileRow>('backup_rows_of_files').read(sql`
+  select id, file, status, taken_at as "takenAt", ${msOf(sql`taken_at`)} as "takenAtMs" from ${backups}
+  where file = any(${param('files', 'text[]')}) and status in ('done', 'failed')`)
 
-export const keptBackups = (db: Pick<ReadDb, 'run'>, host: string): Promise<KeptRow[]> => db.run(keptRows, { host })
+/** The records of files, of backups that are complete or failed. */
+export const rowsOf = (db: Pick<ReadDb, 'run'>, files: readonly string[]): Promise<FileRow[]> => db.run(rowsOfFiles, { files })

@@ -86,6 +86,38 @@ describe('backups that servers make', () => {
     expect((await lastAudit(server(), all[1]?.id ?? '', 'instance.backup_removed')).details).toMatchObject({ file: all[1]?.file })
   })
 
+  test('The retention knows the files of its folder under any host name and beyond a thousand newer ones, and removes those of failed backups', async () => {
+    await world(server())
+    const folder = temporaryFolder()
+    const make = async (): Promise<void> => {
+      await server().board.post('/api/instance/backups')
+      await taskIn(folder).run()
+    }
+    await server().board.patch(general, { backupRetention: { dailyDays: 1, weeklyWeeks: 0, monthlyMonths: 0 } })
+    await make()
+    const [old] = await rows()
+    // A container has another host name after each start; other folders on a host of that name have newer backups.
+    await query("update instance_backups set host = 'container-1'")
+    await server().database.passTime('2 days')
+    await query(`insert into instance_backups (status, reason, host, file, taken_at, leased_until, finished_at)
+      select 'done', 'schedule', 'container-1', '/elsewhere/' || n, now() - n * interval '1 second', now(), now() from generate_series(1, 1100) n`)
+    // Killed between the name of the file and its record.
+    const left = path.join(folder, 'paperclip-20261101T000000Z-0123abcd.paperclip')
+    const unknown = path.join(folder, 'paperclip-20261101T000000Z-0123abce.paperclip')
+    for (const file of [left, unknown]) writeFileSync(file, '')
+    const [failed] = await query<{ id: string }>(
+      "insert into instance_backups (status, reason, host, file, leased_until, finished_at) values ('failed', 'request', 'gone', $1, now(), now()) returning id",
+      [left],
+    )
+    await make()
+    expect([existsSync(old?.file ?? ''), existsSync(left), existsSync(unknown)]).toEqual([false, false, true])
+    expect(await query('select status from instance_backups where id = any($1) order by status', [[old?.id, failed?.id]])).toEqual([
+      { status: 'failed' },
+      { status: 'removed' },
+    ])
+    expect((await lastAudit(server(), failed?.id ?? '', 'instance.backup_removed')).details).toEqual({ file: left, takenAt: null })
+  })
+
   test('A failure is in the list, the audit, the metric and the health, and the next one ends it', async () => {
     await world(server())
     const folder = temporaryFolder()

@@ -1,6 +1,5 @@
 // The task that makes backups: of many servers one, by a lease in the database.
 
-import { randomBytes } from 'node:crypto'
 import { mkdir, rm } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import path from 'node:path'
@@ -12,11 +11,13 @@ import { writeUnaudited } from '../../platform/db/unaudited.ts'
 import type { Log } from '../../platform/kernel/log.ts'
 import { defaultSettings, readSettings } from '../../observe/instance/index.ts'
 import type { Encryption } from '../encryption.ts'
+import { removeAbandoned } from '../abandoned.ts'
 import { backupToFile } from '../toFile.ts'
-import { recordDone, recordFailed, recordRemoved } from './finish.ts'
-import { claimRequested, claimScheduled, keptBackups, readBackupState, RENEW_MS, renewLease } from './rows.ts'
+import { recordDone, recordFailed } from './finish.ts'
+import { applyRetention, fileNameOf } from './retention.ts'
+import { claimRequested, claimScheduled, readBackupState, RENEW_MS, renewLease } from './rows.ts'
 import type { BackupState, ClaimedBackup } from './rows.ts'
-import { expiredBackups, isBackupDue } from './rules.ts'
+import { isBackupDue } from './rules.ts'
 
 export const BACKUP_INTERVAL_MS = 5000
 
@@ -49,15 +50,14 @@ const sentenceOf = (error: unknown): string => {
   return `The backup was not completed (${code ?? name ?? 'unknown'}); the log of the server has the cause`
 }
 
-/** The name of a new file: its time, and a part that no other has. */
-const fileNameOf = (now: Date, isEncrypted: boolean): string =>
-  `paperclip-${now.toISOString().replaceAll(/[-:]|\.\d+/g, '')}-${randomBytes(4).toString('hex')}.paperclip${isEncrypted ? '.age' : ''}`
-
 /** Creates the task that makes backups when they are due or requested, and deletes those that the retention does not keep. */
 export function createBackupTask(place: BackupPlace): BackupTask {
   const stopping = new AbortController()
+  let isSwept = false
   return {
     async run() {
+      if (!isSwept) await removeAbandoned(place.folder).catch(() => {})
+      isSwept = true
       const state = await readBackupState(place.store.read)
       if (state.isAbandoned && state.openId !== null && state.openReason !== null)
         return await recordFailed(place.store, { id: state.openId, reason: state.openReason }, 'The server that made it has stopped')
@@ -101,15 +101,5 @@ async function make(place: BackupPlace, claimed: ClaimedBackup, file: string, st
     await recordFailed(store, claimed, sentenceOf(error))
   } finally {
     clearInterval(renewal)
-  }
-}
-
-async function applyRetention({ store, folder, log }: BackupPlace, nowMs: number): Promise<void> {
-  const { backupRetention } = await readSettings(store.read, 'general')
-  const own = (await keptBackups(store.read, hostname())).filter(({ file }) => path.dirname(file) === folder)
-  for (const backup of expiredBackups(own, backupRetention, nowMs)) {
-    await rm(backup.file, { force: true })
-    await recordRemoved(store, backup)
-    log.info({ file: backup.file }, 'backup removed: it is older than the retention keeps')
   }
 }

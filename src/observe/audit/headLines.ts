@@ -122,6 +122,15 @@ export interface Signer {
 /** The name of the file in the home with the key that signs heads. */
 export const auditKeyFile = 'audit-key.pem'
 
+const keyIdOf = (publicKey: KeyObject): string =>
+  createHash('sha256')
+    .update(publicKey.export({ type: 'spki', format: 'der' }))
+    .digest('hex')
+    .slice(0, 16)
+
+/** The id of a key as it stands in the file of a home. @throws Error when it is none */
+export const keyIdOfPem = (pem: string): string => keyIdOf(createPublicKey(createPrivateKey(pem)))
+
 /** Loads the key of a home, or creates it. */
 export function loadSigner(home: string): Signer {
   const pem = loadOrCreateSecretFile(home, auditKeyFile, () =>
@@ -130,7 +139,7 @@ export function loadSigner(home: string): Signer {
   const privateKey: KeyObject = createPrivateKey(pem)
   const publicKey = createPublicKey(privateKey)
   const spki = publicKey.export({ type: 'spki', format: 'der' })
-  const keyId = createHash('sha256').update(spki).digest('hex').slice(0, 16)
+  const keyId = keyIdOf(publicKey)
   return {
     publicKey: spki.toString('base64'),
     keyId,

@@ -1,4 +1,4 @@
-export { auditKeyFile } from './headLines.ts'
+export { auditKeyFile, keyIdOfPem } from './headLines.ts'
 export { currentHeads } from './headRecorder.ts'
 export { createHeadCopies } from './headCopies.ts'
 export type { HeadCopies } from './headCopies.ts'

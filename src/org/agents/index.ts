@@ -18,7 +18,7 @@ export {
   sessionsReset,
 } from './events.ts'
 export { isManagerOf, requireManagers } from './hierarchy.ts'
-export { createKey, insertPlainKey } from './keys.ts'
+export { createKey, insertPlainKey, revokeKey } from './keys.ts'
 export { hasTimer, heartbeatEnabled, timerSeconds, wakesOnDemand } from './heartbeatConfig.ts'
 export { agentById, lockAgent, lockAgents, lockAllAgents } from './lock.ts'
 export type { AgentRow } from './lock.ts'

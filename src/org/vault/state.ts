@@ -4,7 +4,7 @@ import { statement } from '../../platform/db/statement.ts'
 import type { ReadDb, Store } from '../../platform/db/types.ts'
 import { startProblem } from '../../platform/kernel/startProblem.ts'
 import { openBytes, sealBytes } from './frames.ts'
-import { masterKeyById } from './masterKeys.ts'
+import { masterKeyById, readMasterKeys } from './masterKeys.ts'
 import type { MasterKey } from './masterKeys.ts'
 
 /** The known value. It is no secret: it only shows whether a key is the right one. */
@@ -33,6 +33,15 @@ export async function readVaultState(db: Pick<ReadDb, 'run'>): Promise<VaultStat
 export function opensVault({ masterKeyId, canary }: VaultState): boolean {
   const key = masterKeyById(masterKeyId)
   return key !== null && opensCanary(key, canary)
+}
+
+/**
+ * Whether master keys that this process does not use open the vault of a database.
+ * @param text as in the file of the master keys
+ */
+export function opensVaultWith(text: string, { masterKeyId, canary }: VaultState): boolean {
+  const key = readMasterKeys(text).find(({ id }) => id === masterKeyId)
+  return key !== undefined && opensCanary(key, canary)
 }
 
 /**

@@ -2,8 +2,9 @@
 
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto'
 import { open, readFile, rename, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { flushFolder } from '../home/privateFile.ts'
 import type { DatabasePasswords } from '../home/secret.ts'
 import type { Cluster } from './parameters.ts'
 import { asAccount } from './account.ts'
@@ -109,6 +110,7 @@ async function writeAsPostgres(file: string, text: string, { account, durable }:
     await handle.writeFile(text)
     if (durable) await handle.sync()
     await rename(temporaryFile, file)
+    if (durable) flushFolder(dirname(file))
   } catch (error) {
     await rm(temporaryFile, { force: true })
     throw error

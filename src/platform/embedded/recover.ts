@@ -2,7 +2,8 @@
 
 import { randomBytes } from 'node:crypto'
 import { appendFile, chown, lchown, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import { flushFolder } from '../home/privateFile.ts'
 import { loadOrCreateDatabasePasswords } from '../home/secret.ts'
 import type { Account } from './account.ts'
 import type { EmbeddedOptions } from './contract.ts'
@@ -22,7 +23,34 @@ export interface RecoveryOptions extends EmbeddedOptions {
   /** Settings of the recovery: `restore_command`, `recovery_target_time`, … */
   readonly recovery: Readonly<Record<string, string>>
   /** Statements that run before the cluster gets its name, one a line, in the database `postgres`. */
-  readonly statements: readonly string[]
+  readonly statements: (point: RecoveryPoint) => readonly string[]
+  /** Ends the work in the middle; nothing is left then. */
+  readonly signal?: AbortSignal
+}
+
+/** Where a recovery ended, as Postgres wrote it down. */
+export interface RecoveryPoint {
+  /** The number of Postgres's timeline that begins there. */
+  readonly timeline: number
+  /** The place in the log, and the reason to end there: `before 2026-11-28 17:53:37.1+00`, or `no recovery target specified`. */
+  readonly lsn: string
+  readonly reason: string
+}
+
+/** A line of a timeline's history: the number of the one before, the place where it ended, and the reason. */
+const HISTORY_LINE = /^(\d+)\t([0-9A-F]+\/[0-9A-F]+)\t(.*)$/
+
+/** Reads where the recovery ended out of the history of the newest timeline. */
+async function pointOf(partial: string): Promise<RecoveryPoint> {
+  const folder = join(partial, 'pg_wal')
+  const newest = (await readdir(folder))
+    .filter((name) => /^[0-9A-F]{8}\.history$/.test(name))
+    .toSorted()
+    .at(-1)
+  const lines = newest === undefined ? [] : (await readFile(join(folder, newest), 'utf8')).split('\n')
+  const last = lines.map((line) => HISTORY_LINE.exec(line)).findLast((line) => line !== null)
+  if (newest === undefined || last === undefined) throw new Error('Postgres has not written down where its recovery ended')
+  return { timeline: Number.parseInt(newest.slice(0, 8), 16), lsn: last[2] ?? '', reason: (last[3] ?? '').trim() }
 }
 
 /** The file of settings that Postgres itself writes; the last value of a setting counts. */
@@ -43,17 +71,25 @@ export async function installRecoveredWith(options: RecoveryOptions, surrounding
   try {
     await mkdir(partial, { mode: 0o700 })
     await options.fill(partial)
-    await recover(partial, cluster, options.recovery)
-    await runStatements(partial, cluster, options.statements)
+    const signal = options.signal ?? new AbortController().signal
+    await recover(partial, cluster, { recovery: options.recovery, signal })
+    signal.throwIfAborted()
+    await runStatements(partial, cluster, options.statements(await pointOf(partial)))
     await setLogins(partial, cluster, passwords)
+    signal.throwIfAborted()
     await rename(partial, data)
+    flushFolder(dirname(data))
   } catch (error) {
     await rm(partial, { recursive: true, force: true })
     throw error
   }
 }
 
-async function recover(partial: string, cluster: Cluster, recovery: RecoveryOptions['recovery']): Promise<void> {
+async function recover(
+  partial: string,
+  cluster: Cluster,
+  { recovery, signal }: Pick<RecoveryOptions, 'recovery'> & { readonly signal: AbortSignal },
+): Promise<void> {
   const settings = join(partial, SETTINGS_FILE)
   const before = await readFile(settings, 'utf8')
   const lines = Object.entries({ ...recovery, recovery_target_action: 'promote', hot_standby: 'off' })
@@ -62,7 +98,7 @@ async function recover(partial: string, cluster: Cluster, recovery: RecoveryOpti
   await giveTo(cluster.account, partial)
   const place = { ...cluster, dataDir: { ...cluster.dataDir, data: partial } }
   // It is ready when it has replayed the log up to the point and begun to write its own.
-  const postmaster = await launch(place, new AbortController().signal)
+  const postmaster = await launch(place, signal)
   await stopPostmaster(postmaster, cluster.log)
   await writeFile(settings, before)
 }

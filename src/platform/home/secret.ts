@@ -1,20 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import {
-  chownSync,
-  closeSync,
-  constants,
-  fstatSync,
-  linkSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
+import { closeSync, constants, fstatSync, mkdirSync, openSync, readFileSync, statSync } from 'node:fs'
 import type { Stats } from 'node:fs'
 import path from 'node:path'
+import { createPrivateFile, replacePrivateFile } from './privateFile.ts'
+import type { FileOwner } from './privateFile.ts'
 import { weakSecretProblem } from './secretStrength.ts'
 
 /** HS256 needs 32 bytes. A shorter text means that the file is damaged. */
@@ -91,23 +80,12 @@ export function loadOrCreateSecretFile(home: string, name: string, generate: () 
   const file = path.join(home, name)
   const existing = readSecretFile(file, trusted)
   if (existing !== undefined) return existing
-  const temporaryFile = writeTemporary(file, generate())
   try {
-    giveToOwnerOfHome(temporaryFile, home, trust)
-    linkSync(temporaryFile, file)
+    createPrivateFile(file, `${generate().trim()}\n`, ownerOfHome(home, trust))
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-  } finally {
-    rmSync(temporaryFile, { force: true })
   }
   return readSecretFile(file, trusted) ?? loadOrCreateSecretFile(home, name, generate, trust)
-}
-
-/** Writes a secret next to its file. It is flushed before it gets its name, so a power failure leaves a whole secret or none. */
-function writeTemporary(file: string, secret: string): string {
-  const temporaryFile = `${file}.${process.pid}.${randomBytes(4).toString('hex')}`
-  writeFileSync(temporaryFile, `${secret.trim()}\n`, { mode: 0o600, flag: 'wx', flush: true })
-  return temporaryFile
 }
 
 /**
@@ -125,20 +103,14 @@ export const readKeptSecret = (home: string, name: string): string | null =>
 export function replaceSecretFile(home: string, name: string, secret: string): void {
   const file = path.join(home, name)
   const { uid, gid } = statSync(file, { throwIfNoEntry: false }) ?? statSync(home)
-  const temporaryFile = writeTemporary(file, secret)
-  try {
-    if (process.getuid?.() === 0) chownSync(temporaryFile, uid, gid)
-    renameSync(temporaryFile, file)
-  } finally {
-    rmSync(temporaryFile, { force: true })
-  }
+  replacePrivateFile(file, `${secret.trim()}\n`, process.getuid?.() === 0 ? { uid, gid } : null)
 }
 
 /** One `sudo npm start` must not leave a file that the owner of the home cannot read. */
-function giveToOwnerOfHome(file: string, home: string, { ownerOfHome = false }: Trust): void {
-  if (!ownerOfHome || process.getuid?.() !== 0) return
+function ownerOfHome(home: string, { ownerOfHome: isGiven = false }: Trust): FileOwner | null {
+  if (!isGiven || process.getuid?.() !== 0) return null
   const { uid, gid } = statSync(home)
-  if (uid !== 0) chownSync(file, uid, gid)
+  return uid === 0 ? null : { uid, gid }
 }
 
 /** The secret that signs run tokens when none is configured. */

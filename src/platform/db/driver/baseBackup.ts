@@ -3,6 +3,7 @@
 import pg from 'pg'
 import { CONNECT_TIMEOUT_MS } from './client.ts'
 import { destroyConnection } from './socket.ts'
+import { withTls } from './tls.ts'
 import type { Connection, ConnectionOptions } from './types.ts'
 
 /** A part of the copy: of the one archive, or of the manifest that lists its files. */
@@ -31,15 +32,38 @@ interface CopyingClient {
 /** Messages that wait for the receiver at most; then the socket is not read. */
 const MAX_WAITING = 64
 
+/** Asks for the copy, whose parts the connection reports, and waits for its end. */
+async function copyWith(client: pg.Client): Promise<void> {
+  const query = Object.assign(
+    new pg.Query("BASE_BACKUP (LABEL 'paperclip-server', WAL, CHECKPOINT 'fast', MANIFEST 'yes', MANIFEST_CHECKSUMS 'SHA256')"),
+    {
+      handleCopyData: () => {},
+      handleCopyOutResponse: () => {},
+    },
+  )
+  await new Promise<void>((resolve, reject) => {
+    query.on('end', () => resolve())
+    query.on('error', reject)
+    client.query(query as never)
+  })
+}
+
 /**
  * Copies the cluster of a connection, with the log that makes the copy consistent, one part after the other and in bounded memory.
  * @param options of a login that may replicate
  * @param receive takes a part; the next follows when it has resolved
- * @throws the driver's error; what `receive` throws. The part that was received is of no use then
+ * @param signal ends the copy in the middle
+ * @throws the driver's error; what `receive` throws; the reason of the signal. The part that was received is of no use then
  */
-export async function readBaseBackup(options: ConnectionOptions, receive: (part: BasePart) => Promise<void>): Promise<void> {
+export async function readBaseBackup(
+  options: ConnectionOptions,
+  receive: (part: BasePart) => Promise<void>,
+  signal?: AbortSignal,
+): Promise<void> {
+  signal?.throwIfAborted()
   const client = new pg.Client({
-    ...options,
+    // A connection of replication takes the same road as every other: encrypted as the URL asks for it.
+    ...withTls(options),
     application_name: 'paperclip-server base backup',
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     keepAlive: true,
@@ -56,6 +80,8 @@ export async function readBaseBackup(options: ConnectionOptions, receive: (part:
     failure ??= error
     destroyConnection(client as unknown as Connection)
   }
+  const end = (): void => fail(signal?.reason)
+  signal?.addEventListener('abort', end, { once: true })
   connection.on('copyData', ({ chunk }) => {
     const [kind] = chunk
     if (kind === NEW_ARCHIVE) archives += 1
@@ -74,23 +100,13 @@ export async function readBaseBackup(options: ConnectionOptions, receive: (part:
       }, fail)
   })
   try {
-    const query = Object.assign(
-      new pg.Query("BASE_BACKUP (LABEL 'paperclip-server', WAL, CHECKPOINT 'fast', MANIFEST 'yes', MANIFEST_CHECKSUMS 'SHA256')"),
-      {
-        handleCopyData: () => {},
-        handleCopyOutResponse: () => {},
-      },
-    )
-    await new Promise<void>((resolve, reject) => {
-      query.on('end', () => resolve())
-      query.on('error', reject)
-      client.query(query as never)
-    })
+    await copyWith(client)
     await received
     if (failure !== undefined) throw failure
   } catch (error) {
     throw failure ?? error
   } finally {
+    signal?.removeEventListener('abort', end)
     await client.end().catch(() => {})
   }
 }

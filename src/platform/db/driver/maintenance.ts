@@ -5,6 +5,7 @@ import pg from 'pg'
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams'
 import type { Statement } from '../statement.ts'
 import type { ReadDb } from '../types.ts'
+import { requireSettings } from './sessions.ts'
 import { destroyConnection } from './socket.ts'
 import { CONNECT_TIMEOUT_MS, types, withOptions } from './client.ts'
 import type { Connection, ConnectionOptions } from './types.ts'
@@ -23,6 +24,13 @@ const SETTINGS: Readonly<Record<string, string>> = {
   synchronize_seqscans: 'off',
   max_parallel_workers_per_gather: '0',
   jit: 'off',
+  // An operator may have set these for the role or the database. Tables are meant by their names in one schema; a login that may only read is no login
+  // for a restore; what is reported as restored is on the disk.
+  search_path: 'public',
+  default_transaction_read_only: 'off',
+  synchronous_commit: 'on',
+  // A policy that hides rows from this login makes a copy fail that would else be short of them.
+  row_security: 'off',
   statement_timeout: '0',
   idle_in_transaction_session_timeout: '0',
 }
@@ -43,13 +51,16 @@ export interface Maintenance extends ReadDb {
   copyIn(text: string): CopyIn
   /** For parts of this folder that take a connection. */
   readonly connection: Connection
+  /** Ends the session in the middle of a statement, which fails. */
+  abort(): void
   /** Ends the session; Postgres rolls back what is open. It never rejects. */
   close(): Promise<void>
 }
 
 /**
- * Opens a session of maintenance. Copies need a session that sends one statement at a time, so it is none of a pool.
- * @throws the driver's error when the database cannot be reached
+ * Opens a session of maintenance. Copies need a session that sends one statement at a time, so it is none of a pool. Its settings are read back: a
+ * pooler may ignore those that a session begins with.
+ * @throws the driver's error when the database cannot be reached; an error with a sentence for the operator when the settings are not in force
  */
 export async function openMaintenance(options: ConnectionOptions, purpose: string): Promise<Maintenance> {
   const settings = { ...SETTINGS, lock_timeout: String(LOCK_TIMEOUT_MS) }
@@ -66,6 +77,10 @@ export async function openMaintenance(options: ConnectionOptions, purpose: strin
   await client.connect()
   // An operator may have limited the transactions of the role. Postgres has this setting since version 17.
   await client.query("select set_config('transaction_timeout', '0', false) where current_setting('server_version_num')::int >= 170000")
+  await requireSettings(client as unknown as Connection, settings, 'The URL of the database').catch(async (error: unknown) => {
+    await client.end().catch(() => {})
+    throw error
+  })
   let copying: Readable | Writable | undefined
   const begin = <T extends Readable | Writable>(copy: T): T => {
     copying = copy
@@ -78,6 +93,7 @@ export async function openMaintenance(options: ConnectionOptions, purpose: strin
     copyOut: (text) => begin(client.query(copyTo(text))),
     copyIn: (text) => begin(client.query(copyFrom(text))),
     connection: client as unknown as Connection,
+    abort: () => destroyConnection(client as unknown as Connection),
     async close() {
       // Postgres does not read while it waits for the reader of a copy, so it would not learn of an end that is said politely.
       if (copying !== undefined && !copying.closed) destroyConnection(client as unknown as Connection)

@@ -78,14 +78,15 @@ async function plainPid(connection: Connection): Promise<number | undefined> {
   return rows[0]?.pid
 }
 
-async function requireSettings(connection: Connection, expected: ExpectedSettings, variable: string): Promise<void> {
+/** @throws an error with a sentence for the operator when a setting of a session has another value than it was given */
+export async function requireSettings(connection: Connection, expected: ExpectedSettings, variable: string): Promise<void> {
   const { rows } = await connection.query<{ name: string; setting: string }>(
     'select lower(name) as name, setting from pg_settings where lower(name) = any($1)',
     [Object.keys(expected)],
   )
   const ignored = rows.filter(({ name, setting }) => {
     const value = expected[name]
-    return value === null ? setting === '0' : setting !== value
+    return value === null ? setting === '0' : setting.replaceAll(' ', '') !== value
   })
   if (ignored.length === 0) return
   const names = ignored.map(({ name }) => name).toSorted()
