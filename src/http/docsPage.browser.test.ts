@@ -7,6 +7,9 @@ import { lastAudit, useServer, world } from '../dev/testing/world.ts'
 const server = useServer({ people: {}, boardMode: 'token' })
 const openBrowser = useBrowser()
 
+/** A busy machine draws the document ten times slower than a quiet one. */
+const SLOW_MS = 300_000
+
 interface Document {
   readonly paths: Readonly<Record<string, Readonly<Record<string, { readonly operationId: string }>>>>
 }
@@ -45,14 +48,17 @@ async function authorize(page: Page, key: string): Promise<void> {
 
 // The test fails at any error of the console, at a breach of the policy and at a request to another host: `useBrowser` watches the page.
 // The page takes many seconds of a processor to draw the whole document, so a full check looks at it.
-describe.skipIf(!hasChromium || !isFullCheck)('the page of the API document (needs Chromium)', () => {
+describe.skipIf(!hasChromium || !isFullCheck)('the page of the API document (needs Chromium)', { timeout: SLOW_MS }, () => {
   test('A person authorises with a key, executes a GET and a POST, and sees the answers; without the key the server refuses', async () => {
     const here = await world(server())
     const agent = await here.agent({ name: 'Ada' })
     const { page } = await openBrowser({ origins: [server().url] })
     await page.setViewportSize({ width: 1280, height: 900 })
     await page.goto(`${server().url}/api/docs/`)
-    await page.locator('.opblock').first().waitFor()
+    await page
+      .locator('.opblock')
+      .first()
+      .waitFor({ timeout: SLOW_MS / 2 })
 
     const read = await tried(page, 'get', '/api/companies/{companyId}')
     await read.locator('tr[data-param-name=companyId] input').fill(here.company.id)

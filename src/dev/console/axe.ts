@@ -35,7 +35,9 @@ export async function axeFindingsOf(page: Page): Promise<string[]> {
 /** How a page is looked at. */
 type Look = readonly [width: number, colorScheme: 'light' | 'dark']
 
-const everyLook: readonly Look[] = WIDTHS.flatMap((width) => (['light', 'dark'] as const).map((colorScheme) => [width, colorScheme] as const))
+const everyLook: readonly Look[] = WIDTHS.flatMap((width) =>
+  (['light', 'dark'] as const).map((colorScheme) => [width, colorScheme] as const),
+)
 /** Each width and each theme once: enough for a part of a page that is looked at as a whole elsewhere. */
 export const twoLooks: readonly Look[] = [
   [360, 'dark'],

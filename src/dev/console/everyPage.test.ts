@@ -63,12 +63,15 @@ describe.skipIf(!hasChromium)('every page of the console (needs Chromium)', () =
     },
   )
 
-  test.each(partsOfPages)('The part $tab of the page $pattern is without a fault for axe and fits a telephone', async ({ pattern, tab }) => {
-    const page = await open(`${addressOf(pattern, company)}?tab=${tab}`)
-    await settle(page)
-    expect(await page.locator('nav.tabs [aria-current=page]').count()).toBe(1)
-    expect(await findingsOf(page, `${nameOf(pattern)}, ${tab}`, twoLooks)).toEqual([])
-  })
+  test.each(partsOfPages)(
+    'The part $tab of the page $pattern is without a fault for axe and fits a telephone',
+    async ({ pattern, tab }) => {
+      const page = await open(`${addressOf(pattern, company)}?tab=${tab}`)
+      await settle(page)
+      expect(await page.locator('nav.tabs [aria-current=page]').count()).toBe(1)
+      expect(await findingsOf(page, `${nameOf(pattern)}, ${tab}`, twoLooks)).toEqual([])
+    },
+  )
 
   test.each([
     ['/-/welcome', 'welcome'],

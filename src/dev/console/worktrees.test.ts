@@ -70,7 +70,9 @@ const rowOf = (page: Page, { worktree }: Scene): Locator =>
   page.getByRole('table', { name: 'Worktrees' }).getByRole('row').filter({ hasText: worktree.name })
 const dialogOf = (page: Page, { worktree }: Scene): Locator => page.getByRole('dialog', { name: `Close ${worktree.name}` })
 const close = (page: Page, at: Scene): Promise<void> =>
-  rowOf(page, at).getByRole('button', { name: `Close ${at.worktree.name}` }).click()
+  rowOf(page, at)
+    .getByRole('button', { name: `Close ${at.worktree.name}` })
+    .click()
 const statusOf = async ({ worktree }: Scene): Promise<unknown> =>
   (await server().board.get(`/api/execution-workspaces/${worktree.id}`)).body.status
 
@@ -88,9 +90,11 @@ describe.skipIf(!hasChromium)('the worktrees of a project in the console (need C
     const at = await scene()
     const page = await pageOf(at)
     for (const words of ['active', at.worktree.branchName, 'Ada']) await rowOf(page, at).getByText(words).waitFor()
-    expect(await rowOf(page, at).getByRole('link', { name: `Issue of ${at.worktree.name}` }).getAttribute('href')).toBe(
-      `/console/${at.here.company.issuePrefix}/issues/${at.issue.id}`,
-    )
+    expect(
+      await rowOf(page, at)
+        .getByRole('link', { name: `Issue of ${at.worktree.name}` })
+        .getAttribute('href'),
+    ).toBe(`/console/${at.here.company.issuePrefix}/issues/${at.issue.id}`)
     expect(await findingsOf(page, 'a worktree that is used')).toEqual([])
     await close(page, at)
     await dialogOf(page, at).getByText('A live run works in it.').waitFor()
@@ -114,7 +118,9 @@ describe.skipIf(!hasChromium)('the worktrees of a project in the console (need C
     git(at.folder, 'commit', '--quiet', '--allow-empty', '--message', 'Work')
     await expireLease(server(), at.run.id)
     const page = await pageOf(at)
-    await rowOf(page, at).getByRole('button', { name: `Close ${at.worktree.name}` }).focus()
+    await rowOf(page, at)
+      .getByRole('button', { name: `Close ${at.worktree.name}` })
+      .focus()
     await page.keyboard.press('Enter')
     await dialogOf(page, at).getByText(`The branch ${at.worktree.branchName} and its commits stay in the repository.`).waitFor()
     const confirm = dialogOf(page, at).getByRole('button', { name: 'Close the worktree' })

@@ -20,7 +20,11 @@ const insert = `insert into execution_workspaces (company_id, project_id, projec
 
 /** Makes two: one in which a live run works, and one of yesterday. */
 export async function createWorktrees(board: Requests, companyId: string, { projectId, issueId, run, sql }: WorktreesOf): Promise<void> {
-  const workspace = await board.post(`/projects/${projectId}/workspaces`, { name: 'Main', isPrimary: true, repoUrl: 'https://git.example.com/notes.git' })
+  const workspace = await board.post(`/projects/${projectId}/workspaces`, {
+    name: 'Main',
+    isPrimary: true,
+    repoUrl: 'https://git.example.com/notes.git',
+  })
   const add = (name: string, runId: string | null, age: string): Promise<unknown> =>
     sql.query(insert, [companyId, projectId, workspace.id, issueId, run.agent.id, name, randomUUID(), runId, age])
   await add('acm-1-7be14c02', run.id, '2 minutes')
