@@ -50,6 +50,8 @@ async function whileDead({ sql, company }: Stage, take: () => Promise<void>): Pr
     )
     const [run] = rows
     if (run === undefined) throw new Error('no run is silent for twenty minutes')
+    // The pages of a busy machine take longer than a transaction may.
+    await client.query('set idle_in_transaction_session_timeout = 0; set transaction_timeout = 0; set statement_timeout = 0')
     await client.query('begin')
     await client.query('select from heartbeat_runs where id = $1 for update', [run.id])
     await take()
