@@ -8,7 +8,7 @@ interface Limits {
   readonly perParty: number
 }
 
-export interface FairTurns {
+interface FairTurns {
   /** Does the work of a party when its turn comes. Parties take turns; the works of one party are done in their order. */
   run<T>(party: string, work: () => Promise<T>): Promise<T>
   /** Works of a party that wait for their turn. */
