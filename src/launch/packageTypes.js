@@ -40,7 +40,10 @@ async function copyReached(from, to, file, done) {
  */
 async function emit(config) {
   try {
-    await run(process.execPath, [path.join(root, 'node_modules/typescript/bin/tsc'), '-p', config], { cwd: root, maxBuffer: 16 * 1024 * 1024 })
+    await run(process.execPath, [path.join(root, 'node_modules/typescript/bin/tsc'), '-p', config], {
+      cwd: root,
+      maxBuffer: 16 * 1024 * 1024,
+    })
     return ''
   } catch (error) {
     if (typeof error !== 'object' || error === null || !('stdout' in error) || !String(error.stdout).includes('error TS')) throw error
