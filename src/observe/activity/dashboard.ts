@@ -14,7 +14,7 @@ import { joinRequests } from '../../model/invites.ts'
 import { isClosedSql } from '../../model/issueStatus.ts'
 import { issueCounts } from '../../model/issueFigures.ts'
 import { projects } from '../../model/projects.ts'
-import { runs } from '../../model/runs.ts'
+import { hasLease, isUnended, runs } from '../../model/runs.ts'
 import { needsAttentionSql, webhookEndpoints } from '../../model/webhooks.ts'
 import { param, statement } from '../../platform/db/statement.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
@@ -40,9 +40,14 @@ interface Counts {
   stoppedWebhooks: number
 }
 
+// Most issues of agents at work are held, and `progressSql` looks for the holder of each. The runs that are running are read once instead, and what they hold is
+// left out before. It says nothing that `progressSql` would not.
+const isHeldByRunning = sql`i.checkout_run_id in (select r.id from ${runs} r where r.status = 'running' and ${isUnended('r')}
+  and r.company_id = ${param('companyId')} and ${hasLease('r')})`
+
 // Only issues that could stand still are checked, so that closed ones cost nothing; and no more are counted than the list of them shows.
 const stalledCount = sql`select count(*)::int from (select from ${progressFrom} where i.company_id = ${param('companyId')} and i.hidden_at is null
-  and i.assignee_agent_id is not null and i.status in ('todo', 'in_progress') and ${mayStall}
+  and i.assignee_agent_id is not null and i.status in ('todo', 'in_progress') and (i.checkout_run_id is null or not ${isHeldByRunning}) and ${mayStall}
   and ${progressSql} in ('stalled', 'board_notified') limit ${sql.raw(String(MAX_STALLED))}) stalled`
 
 // One round trip that reads each table once, because the dashboard page polls it.
