@@ -25,7 +25,7 @@ export function Worktrees({ projectId }: { readonly projectId: string }): ReactN
   if (problem !== null) return <Problem problem={problem} retry={retry} />
   if (rows.length === 0) return null
   return (
-    <section aria-labelledby="worktrees">
+    <section className="worktrees" aria-labelledby="worktrees">
       <h2 id="worktrees">Worktrees</h2>
       <DataTable name="Worktrees" rows={rows} columns={columns} keyOf={({ id }) => id} onEnd={loadMore} />
       {closing !== undefined && <CloseWorktree worktree={closing} onClose={() => setClosingId(null)} />}
