@@ -18,7 +18,12 @@ export interface Stage {
 export async function openStage(): Promise<Stage> {
   const home = makeHome()
   const server = spawnServerProcess({ home })
-  const url = await server.url()
+  // A server that does not come up in time would go on without this process.
+  const url = await server.url().catch(async (error: unknown) => {
+    await server.kill()
+    await removeHome(home)
+    throw error
+  })
   const sql = openPool({ ...embeddedOwnerOf(server.home), max: 2 })
   const stop = async (): Promise<void> => {
     await sql.end()
