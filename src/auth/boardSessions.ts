@@ -47,14 +47,14 @@ export interface BoardMemory {
 
 function createEndedSessions() {
   const ended = createBoundedCache<string, number>(MAX_ENDED)
-  return { endSession: (id: string, expiresAtMs: number): void => void ended.set(id, expiresAtMs), hasEnded: (id: string) => ended.has(id) }
+  return { endSession: (id: string, expiresAtMs: number): void => ended.set(id, expiresAtMs), hasEnded: (id: string) => ended.has(id) }
 }
 
 /** The memory of one process. */
 export function createBoardMemory(): BoardMemory {
   const links = createBoundedCache<string, number>(MAX_LINKS)
   return {
-    keepLink: (signature, expiresAtMs) => void links.set(signature, expiresAtMs),
+    keepLink: (signature, expiresAtMs) => links.set(signature, expiresAtMs),
     takeLink(signature) {
       const expiresAtMs = links.get(signature)
       links.delete(signature)

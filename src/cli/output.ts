@@ -26,10 +26,10 @@ export function createOutput(stream: NodeJS.WritableStream): Output {
     failure: () => failure,
     write: async (text) =>
       await new Promise<void>((resolve, reject) => {
-        if (failure !== null) return void reject(lostOutput(failure))
+        if (failure !== null) return reject(lostOutput(failure))
         // The callback comes when the reader has room, so it is also the wait for a slow one.
         stream.write(text, (error) => {
-          if (error === null || error === undefined) return void resolve()
+          if (error === null || error === undefined) return resolve()
           failure ??= error
           reject(lostOutput(error))
         })

@@ -32,6 +32,6 @@ function noticeOf(folder) {
 export function noticesOf(metafiles) {
   const inputs = metafiles.flatMap(({ inputs: files }) => Object.keys(files))
   const folders = new Set(inputs.map(packageOf).filter((folder) => folder !== null && existsSync(path.join(root, folder, 'package.json'))))
-  const parts = [...folders].toSorted().map((folder) => noticeOf(String(folder)))
+  const parts = [...folders].map(String).toSorted().map(noticeOf)
   return `The files of this folder contain code of these packages.\n\n${parts.join(`\n${'-'.repeat(80)}\n\n`)}`
 }

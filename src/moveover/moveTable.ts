@@ -76,7 +76,7 @@ export async function moveTable<C extends Columns, T extends { readonly id: stri
   let seen = 0
   for await (const keys of readKeys(move.source, table, move.companyId)) {
     seen += keys.length
-    if (arrived !== undefined && seen > MAX_KEPT_ROWS) return void move.tally.note(table.name, BEYOND, '')
+    if (arrived !== undefined && seen > MAX_KEPT_ROWS) return move.tally.note(table.name, BEYOND, '')
     for (const id of await bringKeys(move, movement, keys)) arrived?.(id)
   }
 }

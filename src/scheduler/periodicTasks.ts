@@ -36,7 +36,7 @@ interface Timers {
   readonly isStopped: () => boolean
   /** @param key replaces what was to begin under the same key */
   after(key: object, delayMs: number, work: () => Promise<void>): void
-  stop(): Promise<void>
+  readonly stop: () => Promise<void>
 }
 
 function createTimers(): Timers {

@@ -44,6 +44,8 @@ const allowedFullReads: ReadonlySet<string> = new Set([
   'close_unended',
   // Reads the runs that are running, once, instead of looking for the holder of each issue.
   'dashboard',
+  // Runs once, when a backup is restored.
+  'restore_open_runs',
   // Counts the runs, every five seconds at most.
   'metrics_figures',
   // Runs once or twice for each server that crashed.

@@ -56,11 +56,11 @@ export function showSettings(env: Environment, file: ConfigFile): SettingSource[
       return { name, value: secrets.includes(name) ? COVERED : withoutPassword(value), source: sourceOf(name), note: null }
     if (path !== undefined && path !== '') return { name, value: COVERED, source: sourceOf(`${name}_FILE`), note: `from ${path}` }
     const { default: fallback } = schemas[name]
-    const text = Array.isArray(fallback) ? fallback.join(',') : fallback
-    const isValue = text !== undefined && text !== ''
+    const text = Array.isArray(fallback) ? fallback.join(',') : typeof fallback === 'string' ? fallback : JSON.stringify(fallback ?? '')
+    const isValue = text !== '' && text !== '""'
     return {
       name,
-      value: isValue ? String(text) : null,
+      value: isValue ? text : null,
       source: 'default',
       note: isValue ? null : (settingTexts[name].unset ?? 'none').replaceAll('`', ''),
     }

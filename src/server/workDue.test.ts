@@ -107,7 +107,7 @@ describe('The look for work', () => {
     expect(await findDue()).toEqual(['seal'])
   })
 
-  test('Neither of its statements has parameters, so each is planned once', () => {
+  test('Its two statements have no parameters, so each is planned once', () => {
     const texts = ['work_due', 'work_due_often'].map((name) => statementTexts().get(name) ?? '$')
     expect(texts.filter((text) => text.includes('$'))).toEqual([])
   })

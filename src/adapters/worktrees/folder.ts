@@ -195,9 +195,9 @@ type Exchange = (from: string, to: string) => void
 async function removeAll(folder: string, removalMs: number, exchange: Exchange): Promise<void> {
   try {
     discardForgotten(folder, exchange)
-    const until = Date.now() + removalMs
+    const until = performance.now() + removalMs
     const closed = readdirSync(folder).filter((name) => name.startsWith(CLOSING))
-    for (const name of closed.slice(0, REMOVALS)) await remove(path.join(folder, name), until - Date.now())
+    for (const name of closed.slice(0, REMOVALS)) await remove(path.join(folder, name), until - performance.now())
   } catch {
     // A later call tries again.
   }

@@ -87,7 +87,7 @@ interface Site {
   readonly launcher: Launcher | null
   readonly timeouts: typeof TIMEOUTS
   /** Runs a script in the turn of the company. */
-  git(worktree: Worktree, script: string, args: readonly string[], more?: Partial<Script>): Promise<ScriptResult>
+  readonly git: (worktree: Worktree, script: string, args: readonly string[], more?: Partial<Script>) => Promise<ScriptResult>
 }
 
 /**

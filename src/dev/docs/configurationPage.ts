@@ -48,7 +48,7 @@ function typeOf({ type, enum: values, minimum, maximum }: SettingSchema): string
 function defaultOf(name: SettingName, { default: value }: SettingSchema): string {
   const { unset } = settingTexts[name]
   if (unset !== undefined) return unset
-  return value === undefined || value === '' ? 'none' : `\`${String(value)}\``
+  return value === undefined || value === '' ? 'none' : `\`${typeof value === 'string' ? value : JSON.stringify(value)}\``
 }
 
 /** doc/CONFIGURATION.md. */

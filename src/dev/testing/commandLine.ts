@@ -31,7 +31,7 @@ export async function runCommandLine(args: readonly string[], options: Options =
   const streamInto = (name: 'out' | 'err'): Writable =>
     new Writable({
       write(chunk: Buffer, _encoding, done) {
-        if (name === 'out' && outputFails !== undefined) return void done(Object.assign(new Error('write'), { code: outputFails }))
+        if (name === 'out' && outputFails !== undefined) return done(Object.assign(new Error('write'), { code: outputFails }))
         texts[name] += chunk.toString()
         if (name === 'out') onOutput?.(texts.out)
         done()

@@ -31,7 +31,7 @@ export interface HeadCopies {
   lastInFolder(keyId: string): Promise<WitnessCopy | null>
   /** Resolves when nothing waits or every place has failed. */
   settled(): Promise<void>
-  /** Ends the attempts. What waits stays unsent, and no place is asked again by itself. */
+  /** Ends the attempts. Lines that wait stay unsent, and no place is asked again by itself. */
   stop(): void
 }
 

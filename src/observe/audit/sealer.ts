@@ -14,7 +14,7 @@ export interface Sealer {
   /** @returns how many rows it sealed */
   (): Promise<number>
   /** Whether every row up to a horizon of events is sealed, and the heads are recorded. */
-  isDone(horizon: string): boolean
+  readonly isDone: (horizon: string) => boolean
 }
 
 /**

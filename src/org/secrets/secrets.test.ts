@@ -250,13 +250,13 @@ describe('references to secrets', () => {
         await inTransaction()
         return changedIfAny(given.length, events)
       })
-    let deletion: ReturnType<ReturnType<typeof server>['board']['del']> | null = null
+    const deletions: ReturnType<ReturnType<typeof server>['board']['del']>[] = []
     const count = await give(kept.id, async () => {
-      deletion = server().board.del(`/api/secrets/${kept.id}`)
+      deletions.push(server().board.del(`/api/secrets/${kept.id}`))
       await waitForLockWaiter(server())
     })
     expect(count).toBe(1)
-    expect(await deletion).toMatchObject({ status: 409, body: { code: 'secret_in_use', details: { runIds: [runId] } } })
+    expect(await deletions[0]).toMatchObject({ status: 409, body: { code: 'secret_in_use', details: { runIds: [runId] } } })
     // The other way round: the row is locked for its deletion when the run looks for it.
     const { sql } = server().database
     const client = await sql.connect()

@@ -89,7 +89,7 @@ async function readTar(bytes: Buffer): Promise<UploadTexts> {
   for await (const entry of tar) {
     entries += 1
     if (entries > MAX_ENTRIES) refuseTooLarge(`${MAX_ENTRIES} entries`)
-    const { name, type, size = 0 } = entry.header
+    const { name, type, size } = entry.header
     const problem = problemOf({ name, type: type ?? 'special entry', size })
     const parts: Buffer[] = []
     for await (const part of entry as AsyncIterable<Buffer>) if (problem === null) parts.push(part)

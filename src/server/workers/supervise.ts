@@ -72,7 +72,7 @@ function launch(assignment: Omit<Assignment, 'notices'>, switchboard: Switchboar
       resolve(message.facts)
     })
   })
-  void exited.then(() => switchboard.remove(line))
+  void exited.then(() => switchboard.remove(line)).catch(() => {})
   return { worker, exited, ready: Promise.race([served, exited.then(() => null)]) }
 }
 
@@ -107,8 +107,13 @@ async function keep(first: StartedWorker, { start, number, signal, log }: Keepin
     await sleep(backoffMs, undefined, { signal }).catch(() => {})
     if (signal.aborted) return
     backoffMs = Math.min(backoffMs * 2, MAX_BACKOFF_MS)
-    current = start()
-    void current.ready.then((facts) => facts !== null && log.info({ worker: number }, 'a worker serves again'))
+    try {
+      current = start()
+    } catch {
+      // No process could be made. The end of the one before is seen again, and the next attempt waits longer.
+      continue
+    }
+    void current.ready.then((facts) => facts !== null && log.info({ worker: number }, 'a worker serves again')).catch(() => {})
   }
 }
 
@@ -142,7 +147,8 @@ export async function startWorkers(count: number, assignmentOf: AssignmentOf, lo
     await stop()
     throw startProblem('A worker could not start; its own line of the log says why')
   }
-  for (const [number, worker] of running) void keep(worker, { start: () => start(number), number, signal: stopping.signal, log })
+  for (const [number, worker] of running)
+    void keep(worker, { start: () => start(number), number, signal: stopping.signal, log }).catch(() => {})
   const reload = (): void => {
     for (const { worker } of running.values()) worker.process.kill('SIGHUP')
   }

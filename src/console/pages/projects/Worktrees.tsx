@@ -71,7 +71,7 @@ function useColumns(onClose: (worktree: ExecutionWorkspace) => void): Column<Exe
 /** Entries of a list that a person reads before an act. */
 const SHOWN = 20
 
-/** What git says about a file, in a word. */
+/** A word for each change that git names. */
 const changes: Readonly<Record<string, string>> = { A: 'new', M: 'changed', D: 'deleted', R: 'renamed', C: 'copied', T: 'of another type' }
 
 /** Closes a worktree: shows what would be lost, and confirms exactly that. */

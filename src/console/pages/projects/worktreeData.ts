@@ -21,7 +21,7 @@ export function useWorktrees(projectId: string): PagesRead<ExecutionWorkspace> {
 /**
  * The work that would be lost with a worktree. No event says that a file was written, so git looks anew at each opening of the dialog, and when a run takes the worktree or
  * ends meanwhile.
- * @param openedAt tells one opening from another
+ * @param openedAt distinguishes one opening from another
  */
 export function useCloseReadiness(
   { id: worktreeId, activeRunId }: Pick<ExecutionWorkspace, 'id' | 'activeRunId'>,
