@@ -81,7 +81,8 @@ export async function runChaosTest(options: ChaosTestOptions): Promise<Report> {
   cleanups.unshift(() => void process.off('exit', killProcesses))
   const elapsed = (): string => ((performance.now() - startedAt) / 1000).toFixed(1).padStart(6)
   try {
-    const postgres = await startPostgres(path.join(home, 'database'))
+    const count = options.workers === 1 ? SERVER_COUNT : SERVERS_OF_WORKERS
+    const postgres = await startPostgres(path.join(home, 'database'), count * options.workers)
     cleanups.push(() => postgres.stop())
     cleanups.push(() => signalAll(findMarkedProcesses(marker), 'SIGKILL'))
     const executionLog = openExecutionLog(path.join(home, 'execution-log'))
@@ -94,7 +95,7 @@ export async function runChaosTest(options: ChaosTestOptions): Promise<Report> {
         home: path.join(home, 'servers'),
         databaseEnv: postgres.env,
         secret,
-        count: options.workers === 1 ? SERVER_COUNT : SERVERS_OF_WORKERS,
+        count,
         workers: options.workers,
       })),
     )

@@ -28,9 +28,17 @@ export interface Postgres {
   stop(): Promise<void>
 }
 
-/** Starts Postgres with an operator's durability, migrates it, and installs the triggers that check every commit. */
-export async function startPostgres(home: string): Promise<Postgres> {
-  const start = (): Promise<EmbeddedPostgres> => startEmbedded({ home, durable: true })
+/** Connections of the chaos test itself, and of each process of a server: each server divides what the database allows, and knows of no other one. */
+const OWN_CONNECTIONS = 40
+const CONNECTIONS_OF_A_PROCESS = 17
+
+/**
+ * Starts Postgres with an operator's durability, migrates it, and installs the triggers that check every commit.
+ * @param processes of all servers together
+ */
+export async function startPostgres(home: string, processes: number): Promise<Postgres> {
+  const maxConnections = OWN_CONNECTIONS + CONNECTIONS_OF_A_PROCESS * processes
+  const start = (): Promise<EmbeddedPostgres> => startEmbedded({ home, durable: true, maxConnections })
   let postgres = await start()
   const { connection, ownerConnection } = postgres
   const sql = openPool({ ...ownerConnection, max: 4, application_name: 'chaos', query_timeout: 0, statement_timeout: 0 })
