@@ -51,7 +51,7 @@ function createEndedSessions() {
 }
 
 /** The memory of one process. */
-export function createBoardMemory(): BoardMemory {
+function createBoardMemory(): BoardMemory {
   const links = createBoundedCache<string, number>(MAX_LINKS)
   return {
     keepLink: (signature, expiresAtMs) => links.set(signature, expiresAtMs),

@@ -1,6 +1,5 @@
 export { forgetRuns } from './finish.ts'
 export { insertRoutines, problemOfRoutine } from './insertMany.ts'
-export type { BatchRoutine } from './insertMany.ts'
 export { MAX_TRIGGERS } from './limits.ts'
 export { stopRoutinesOfAgent, stopRoutinesOfProject } from './stop.ts'
 export { routinesDue, tickRoutines } from './tick.ts'

@@ -9,7 +9,7 @@ export const SKILL_FILE = 'SKILL.md'
 export const MAX_SKILL_FILES = 100
 /** The longest file, as for instructions: more than any model reads at once. */
 export const MAX_SKILL_FILE_BYTES = 256 * 1024
-export const MAX_SKILL_BYTES = 1024 * 1024
+const MAX_SKILL_BYTES = 1024 * 1024
 /** Skills of one company, which the list and the choice for an agent show whole. */
 export const MAX_SKILLS = 200
 /**

@@ -7,7 +7,6 @@ import type { RecoveryOptions } from './recover.ts'
 import { startWith } from './start.ts'
 
 export { accountFor } from './account.ts'
-export type { RecoveryPoint } from './recover.ts'
 export type { EmbeddedOptions, EmbeddedPostgres } from './contract.ts'
 export { findRunning } from './running.ts'
 
