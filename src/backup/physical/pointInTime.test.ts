@@ -117,7 +117,7 @@ describe('a physical backup', () => {
     const beyond = { ...options, home: path.join(folder, 'beyond'), until: '2099-01-01T00:00:00Z' }
     await expect(restorePhysical(beyond)).rejects.toThrow(/does not reach/)
     expect(existsSync(path.join(folder, 'beyond', 'postgres'))).toBe(false)
-  }, 120_000)
+  }, 300_000)
 
   test.runIf(isFullCheck)(
     'A restore that was cut behind the recovery goes on when it is asked for again, and refuses another point; an interrupt leaves no database',
