@@ -70,7 +70,7 @@ export const fieldMeanings = {
     ...free('idempotencyKey', 'forceFreshSession'),
   },
   // A proposal with the whole text; a folder is opened for the board alone.
-  'skill.import': free('source', 'files', 'projectIds', 'workspaceIds'),
+  'skill.import': free('source', 'files', 'file', 'projectIds', 'workspaceIds'),
   'skill.sync': { desiredSkills: 'host' },
   'instructions.write': {
     // Its own directly; of another agent the verb makes a proposal of it.

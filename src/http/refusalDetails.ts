@@ -77,6 +77,13 @@ const held = {
   },
 } as const satisfies RefusalDetails
 
+/** The same where the request may be sent again after a while. */
+const waits = { ...held, example: { ...held.example, next: 'wait' } } as const satisfies RefusalDetails
+
+/** The same where only another run can take the issue. */
+const { retryAfterSeconds: _, ...revokedExample } = held.example
+const revoked = { ...held, example: { ...revokedExample, retryable: false, next: 'new_run' } } as const satisfies RefusalDetails
+
 /** A party that is stopped. An agent has `status`, a company `companyStatus`, or neither is given. */
 const stopped = {
   text: 'The state of the agent or the company, and what to do next',
@@ -112,10 +119,10 @@ export const refusalDetails: Readonly<Partial<Record<RefusalCode, RefusalDetails
   issue_assigned: held,
   status_unexpected: held,
   project_paused: held,
-  run_ownership: held,
+  run_ownership: waits,
   release_not_assignee: held,
-  release_not_holder: held,
-  lock_revoked: held,
+  release_not_holder: waits,
+  lock_revoked: revoked,
   lock_epoch_mismatch: held,
   holder_changed: held,
   checked_out_by_other: {
