@@ -31,8 +31,8 @@ test('The demo sends the token of the board that it is given', async () => {
   }).listen(0, '127.0.0.1')
   await once(recorder, 'listening')
   const { port } = recorder.address() as AddressInfo
-  const env = { PORT: String(port), PAPERCLIP_API_KEY: 'the token of the board' }
+  const env = { PORT: String(port), PAPERCLIP_API_KEY: 'token-of-the-board' }
   expect(await runCommandLine(['demo'], { env })).toMatchObject({ exit: 4, err: expect.stringContaining('401') as string })
   recorder.close()
-  expect(seen).toEqual(['Bearer the token of the board'])
+  expect(seen).toEqual(['Bearer token-of-the-board'])
 })

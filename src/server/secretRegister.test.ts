@@ -75,6 +75,16 @@ describe('the register of secrets', () => {
     }
   })
 
+  test('A server that leaves while it renews its registration leaves none behind', async () => {
+    const { database, store } = await openDatabase()
+    for (let round = 0; round < 20; round += 1) {
+      const server = await join(store, SECRETS.one)
+      await Promise.all([server.renew(), server.leave()])
+      await server.renew()
+      expect(await rowsOf(database)).toBe(0)
+    }
+  })
+
   test('A secret may be lost: after an orderly stop at once, after a crash when the registration has run out', async () => {
     const { database, store } = await openDatabase()
     const first = await join(store, SECRETS.one)

@@ -130,9 +130,13 @@ export async function joinSecretRegister(store: Store, settings: SigningSettings
   if (found !== null)
     throw startProblem(`${sentences[found.difference]}. If that server was killed just now, start again in ${found.seconds} s`)
   let roundsWithRival = 0
+  let hasLeft = false
+  let renewing: Promise<Rival | null> = Promise.resolve(null)
   return {
     async renew() {
-      const rival = await findRival()
+      if (hasLeft) return
+      renewing = findRival()
+      const rival = await renewing
       roundsWithRival = rival === null ? 0 : roundsWithRival + 1
       // Servers of one home read a key that replaces all others within one round, not at the same time.
       if (rival === null || roundsWithRival !== 2) return
@@ -141,6 +145,11 @@ export async function joinSecretRegister(store: Store, settings: SigningSettings
         'another server on this database uses another secret: each refuses the runs or people of the other',
       )
     },
-    leave: async () => void (await writeUnaudited(store, unregister, { serverId: lasting.serverId })),
+    async leave() {
+      // A renewal in progress that committed behind the removal would keep others out for the rest of its time.
+      hasLeft = true
+      await renewing.catch(() => {})
+      await writeUnaudited(store, unregister, { serverId: lasting.serverId })
+    },
   }
 }

@@ -83,8 +83,8 @@ export const mutants: readonly Mutant[] = [
       { file: 'src/control/dispatch/startable.ts', find: " and ${hasLease('b')})`", replace: ')`' },
       {
         file: 'src/scheduler/reap.ts',
-        find: "where ${isUnended('r')} and r.lease_expires_at <= now()",
-        replace: 'where false',
+        find: "sql`${isUnended('r')} and r.lease_expires_at <= now()`",
+        replace: 'sql`false`',
       },
     ],
     caughtBy: ['freedInTime', 'takenAtOnce', 'live'],

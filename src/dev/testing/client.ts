@@ -1,5 +1,5 @@
-import { exchange } from './exchange.ts'
-import type { Received } from './exchange.ts'
+import { Agent } from 'node:http'
+import supertest from 'supertest'
 
 /** An answer as tests read it; tests look at single fields of a body, so it is loosely typed. */
 export interface Answer {
@@ -23,25 +23,23 @@ export interface Client {
   with(headers: Record<string, string>): Client
 }
 
-const isJson = /[/+]json(?:$|[^-\w])/i
-
-/** The parts of an answer by the type of its content: JSON is read, of a text the body is empty, and of anything else it is the bytes. */
-function contentOf({ headers: { 'content-type': type = '' }, bytes }: Received): Pick<Answer, 'body' | 'text'> {
-  const text = bytes.toString('utf8')
-  if (isJson.test(type) && text !== '') return { text, body: JSON.parse(text) as unknown }
-  return { text, body: bytes.length === 0 || type.startsWith('text/') ? {} : bytes }
-}
-
-/** A body as bytes. A text and bytes are sent as they are, anything else as JSON. */
-const encoded = (body: unknown): string | Buffer => (typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body))
+/** Connections are kept: the other end of a new one is looked up, which costs more than most requests. */
+const keepAlive = new Agent({ keepAlive: true })
 
 /** A client of a server that sends these headers with each request. */
 export function clientOf(url: string, headers: Readonly<Record<string, string>>): Client {
-  const send = async (method: string, path: string, body: unknown, extra: Record<string, string> = {}): Promise<Answer> => {
-    const type = body === undefined ? {} : { 'content-type': 'application/json' }
-    const bytes = body === undefined ? null : encoded(body)
-    const received = await exchange(`${url}${path}`, { method, headers: { ...type, ...headers, ...extra }, bytes })
-    return { status: received.status, headers: received.headers as Record<string, string>, ...contentOf(received) }
+  const send = async (
+    method: 'get' | 'post' | 'patch' | 'put' | 'delete',
+    path: string,
+    body: unknown,
+    extra: Record<string, string> = {},
+  ) => {
+    const request = supertest(url)
+      [method](path)
+      .agent(keepAlive)
+      .set({ ...headers, ...extra })
+    const answer = await (body === undefined ? request : request.send(body as object))
+    return { status: answer.status, body: answer.body as unknown, headers: answer.headers as Record<string, string>, text: answer.text }
   }
   return {
     headers,

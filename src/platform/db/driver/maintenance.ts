@@ -33,6 +33,8 @@ const SETTINGS: Readonly<Record<string, string>> = {
   row_security: 'off',
   statement_timeout: '0',
   idle_in_transaction_session_timeout: '0',
+  // A session whose command was ended leaves a wait for a lock by itself.
+  client_connection_check_interval: '1000',
 }
 
 /** As long as a session of maintenance waits for a lock: a migration has it for seconds. */
