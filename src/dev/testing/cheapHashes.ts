@@ -31,6 +31,6 @@ export function cheapScrypt(...[password, salt, length, cost, done]: Asked): voi
 
 /** Makes hashes of passwords cheap in this thread, also for files of tests that come later. */
 export function useCheapHashes(): void {
-  crypto.scrypt = Object.assign(cheapScrypt, { [REAL]: scrypt }) as typeof crypto.scrypt
+  crypto.scrypt = Object.assign(cheapScrypt as typeof crypto.scrypt, { [REAL]: scrypt })
   syncBuiltinESMExports()
 }
