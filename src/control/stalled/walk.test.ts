@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { isFullCheck } from '../../dev/testing/fullCheck.ts'
 import { createProcessAgent } from '../../dev/testing/runner.ts'
 import { expireLease, useServer, world } from '../../dev/testing/world.ts'
 import type { Client, TestAgent } from '../../dev/testing/world.ts'
@@ -27,8 +26,7 @@ function numbersFrom(seed: number): (limit: number) => number {
   }
 }
 
-/** `npm run walk` walks 10,000 with each of ten seeds. */
-const steps = Number(process.env['STALLED_STEPS'] ?? (isFullCheck ? 2000 : 800))
+const steps = Number(process.env['STALLED_STEPS'] ?? 2000)
 const seeds = (process.env['STALLED_SEEDS'] ?? '1').split(',').map(Number)
 
 /** The states of a walk: everything that its steps may act on. */
@@ -231,7 +229,7 @@ async function checkProgress(walk: Walk, below: Below): Promise<Map<string, numb
   return reasons
 }
 
-const CHECK_EVERY = 400
+const CHECK_EVERY = 500
 
 test.each(seeds)(
   'A random walk of requests, crashes and restarts leaves no issue that stands still without a stated reason, with seed %i (I23)',
