@@ -235,7 +235,7 @@ describe.runIf(isFullCheck)('npm pack', () => {
       path.join(user, 'main.mts'),
       `import { startServer } from 'paperclip-server'
 import { createClient } from 'paperclip-server/client'
-const server = await startServer({ home: '/tmp/x', settings: { PAPERCLIP_MAX_RUNS: '1' } })
+const server = await startServer({ home: 'home-of-the-example', settings: { PAPERCLIP_MAX_RUNS: '1' } })
 const client = createClient({ url: server.url })
 const { data, error } = await client.GET('/api/companies/{companyId}/issues', { params: { path: { companyId: 'x' }, query: { limit: 5 } } })
 export const titles: readonly string[] = data?.map(({ title }) => title) ?? []

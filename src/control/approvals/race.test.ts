@@ -3,7 +3,7 @@ import { race, countByStatus } from '../../dev/testing/race.ts'
 import { useServer, world } from '../../dev/testing/world.ts'
 
 /** The chaos test of approvals sets 500. */
-const rounds = Number(process.env['APPROVAL_ROUNDS'] ?? 9)
+const rounds = Number(process.env['APPROVAL_ROUNDS'] ?? 20)
 const DECIDERS = 16
 /** A round is 16 requests and a few reads; 500 rounds take minutes, not seconds. */
 const MS_PER_ROUND = 2000

@@ -14,7 +14,7 @@ import type { Answer, TestAgent, TestRun } from '../../dev/testing/world.ts'
 const server = useServer()
 const board = () => server().board
 
-const STEPS = isFullCheck ? 250 : 120
+const STEPS = 250
 const SLOW_MS = 180_000
 
 /** Wakes that neither get a run nor end, and live runs whose wake has ended. */
