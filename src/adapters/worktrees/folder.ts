@@ -215,7 +215,7 @@ function discardForgotten(folder: string, exchange: Exchange): void {
 /** Deletes a folder in another process, which is ended when the time is over: a loop over millions of files would take this one. */
 async function remove(folder: string, timeoutMs: number): Promise<void> {
   if (timeoutMs <= 0) return
-  await run(systemProgram('rm') ?? 'rm', ['-rf', '--', folder], { timeout: timeoutMs, killSignal: 'SIGKILL' }).catch(() => {})
+  await run(systemProgram('rm') ?? 'rm', ['-rf', '--', folder], { timeout: Math.ceil(timeoutMs), killSignal: 'SIGKILL' }).catch(() => {})
 }
 
 function open(folder: string): Pick<WorktreeFolder, 'mark' | 'problem'> {
