@@ -109,8 +109,9 @@ test('A person who reads while another writes does not miss the comment that is 
   const [reader, writer] = [await server().database.sql.connect(), await server().database.sql.connect()]
   await reader.query('begin')
   await reader.query('select now()')
-  await writer.query('begin')
+  // The times are those at which the transactions began, in whole milliseconds.
   await writer.query('select pg_sleep(0.005)')
+  await writer.query('begin')
   await writer.query("insert into issue_comments (company_id, issue_id, body, author_user_id) values ($1, $2, 'News', 'ann')", [
     here.company.id,
     issue.id,
