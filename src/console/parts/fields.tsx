@@ -1,4 +1,4 @@
-import { useId } from 'react'
+import { useId, useState } from 'react'
 import type { ReactNode } from 'react'
 
 interface FieldProps {
@@ -64,6 +64,18 @@ export interface Choice {
   readonly label: string
 }
 
+/**
+ * The choices, with the one that is chosen kept where the list has lost it: an agent may end while a form is open. Without it a browser
+ * shows another one as chosen, or refuses the form without a word of the server.
+ */
+function useKept(choices: readonly Choice[], value: string): readonly Choice[] {
+  const [last, setLast] = useState<Choice | null>(null)
+  const chosen = choices.find((choice) => choice.value === value)
+  if (chosen !== undefined && (chosen.value !== last?.value || chosen.label !== last.label)) setLast(chosen)
+  if (chosen !== undefined || last === null || last.value !== value) return choices
+  return [...choices, { value, label: `${last.label} (not in the list any more)` }]
+}
+
 /** A labelled choice of one. The empty value is `none`, where it is given. */
 export function SelectField({
   label,
@@ -75,6 +87,7 @@ export function SelectField({
   isFirst = false,
 }: FieldProps & { readonly choices: readonly Choice[]; readonly none?: string }): ReactNode {
   const id = useId()
+  const kept = useKept(choices, value)
   return (
     <div className="field">
       <label htmlFor={id}>{label}</label>
@@ -86,7 +99,7 @@ export function SelectField({
         onChange={({ target }) => onChange(target.value)}
       >
         {none !== undefined && <option value="">{none}</option>}
-        {choices.map((choice) => (
+        {kept.map((choice) => (
           <option key={choice.value} value={choice.value}>
             {choice.label}
           </option>

@@ -71,6 +71,10 @@ describe.skipIf(!hasChromium)('the page of budgets in the console (needs Chromiu
     await form.getByLabel('Limit in US dollars').fill('5')
     await form.getByLabel('A run reserves').fill('0.25')
     await server().board.post(`/api/agents/${gone.id}/terminate`, {})
+    // The list of agents is read again; the agent that was chosen stays, or the form could not be sent.
+    const lost = form.getByLabel('Agent', { exact: true }).getByRole('option', { name: 'Cleo (not in the list any more)' })
+    await lost.waitFor({ state: 'attached' })
+    expect(await form.getByLabel('Agent', { exact: true }).inputValue()).toBe(gone.id)
     const audits = await auditCount(server())
     await form.getByRole('button', { name: 'Preview' }).click()
     await form.getByRole('alert').getByText('Agent not found').waitFor()

@@ -50,11 +50,14 @@ function WhoField(): ReactNode {
   const { query } = usePlace()
   const agents = useRead<Agent[]>(['agents', id, 'names'], `/companies/${id}/agents`, { query: everyAgent }).data?.data ?? []
   const label = useId()
+  const who = query.get('agentId') ?? ''
+  const isKnown = who === '' || agents.some((agent) => agent.id === who)
   return (
     <label className="filter" htmlFor={label}>
       <span>Who</span>
-      <select id={label} value={query.get('agentId') ?? ''} onChange={({ target }) => setQuery({ agentId: target.value })}>
+      <select id={label} value={who} onChange={({ target }) => setQuery({ agentId: target.value })}>
         <option value="">All</option>
+        {!isKnown && <option value={who}>{who}</option>}
         {agents.map((agent) => (
           <option key={agent.id} value={agent.id}>
             {agent.name}
@@ -64,6 +67,8 @@ function WhoField(): ReactNode {
     </label>
   )
 }
+
+const knownActions = new Set(actionGroups.flatMap(([, actions]) => actions))
 
 function WhatField(): ReactNode {
   const { query } = usePlace()
@@ -75,6 +80,7 @@ function WhatField(): ReactNode {
       <select id={label} value={action} onChange={({ target }) => setQuery({ action: target.value, preset: keptPreset(query) })}>
         <option value="">All</option>
         {action.includes(',') && <option value={action}>{action.split(',').length} actions</option>}
+        {action !== '' && !action.includes(',') && !knownActions.has(action) && <option value={action}>{action}</option>}
         {actionGroups.map(([group, actions]) => (
           <optgroup key={group} label={group}>
             {actions.map((name) => (
