@@ -47,6 +47,8 @@ export function startPackaged({ program, home, cwd = '/', env = {}, account = {}
     return { code: code as number | null, signal: signal as NodeJS.Signals | null }
   })
   const leader = child.pid ?? 0
+  const serverPid = (): number | undefined =>
+    processGroup(leader).find((pid) => /paperclip-server\0start/.test(commandLineOf(pid)) && commandLineOf(pid).startsWith('node'))
   return {
     lines,
     /** Its address, once it listens. */
@@ -57,11 +59,11 @@ export function startPackaged({ program, home, cwd = '/', env = {}, account = {}
         return url
       }),
     /** The process of the server, which npx and its shell stand before. */
-    serverPid: () =>
-      processGroup(leader).find((pid) => /paperclip-server\0start/.test(commandLineOf(pid)) && commandLineOf(pid).startsWith('node')),
+    serverPid,
     async stop() {
-      // npx passes a signal on to its child.
-      signalAll(processGroup(leader), 'SIGTERM')
+      // The shell of npx would die of the signal, and npx with it, while the server still ends. Their code is that of the server.
+      const alone = program === 'npx' ? serverPid() : undefined
+      signalAll(alone === undefined ? processGroup(leader) : [alone], 'SIGTERM')
       return await exited
     },
     async kill() {

@@ -4,6 +4,7 @@ import path from 'node:path'
 import { notIsolated } from '../../adapters/index.ts'
 import { openPool } from '../../platform/db/driver/client.ts'
 import type { Pool } from '../../platform/db/driver/client.ts'
+import type { Lane } from '../../platform/db/lane.ts'
 import { createLog } from '../../platform/kernel/log.ts'
 import { settlesWithin } from '../../platform/kernel/timeout.ts'
 import { readConfig } from '../../server/config.ts'
@@ -22,6 +23,11 @@ import { moveClock } from './moveClock.ts'
 const POOLS = { transactions: 3, autocommit: 3 } as const
 /** Connections of a server that waits are given back soon, for the same reason. In milliseconds. */
 const IDLE_MS = 2000
+/**
+ * How long a server waits for a connection, in milliseconds: a hundred processes of tests on two cores leave little for one more session of
+ * Postgres, and what a test shows does not depend on it.
+ */
+const CONNECT_MS = 60_000
 /** Another process may take a port for an outgoing connection between two lives of a server; it gives it back soon. */
 const LISTEN_ATTEMPTS = 200
 const LISTEN_RETRY_MS = 25
@@ -38,6 +44,8 @@ const OWN_SETTINGS =
 export interface Site {
   readonly cluster: TestCluster
   readonly databases: Databases
+  /** Servers that start at once. More of them would all be late. */
+  readonly starts: Lane
   /** The folder below which each server has its home. */
   readonly folder: string
   /** The key of secrets. It is a setting of the process, so all servers have the same. */
@@ -152,8 +160,9 @@ export async function startHostedServer(site: Site, database: string, asked: Rea
   // The mode does not depend on the umask.
   mkdirSync(home)
   chmodSync(home, 0o700)
-  const lives: Lives = { config, connection: { ...cluster.application, database, min: 0, idleTimeoutMillis: IDLE_MS }, faults, aheadMs: 0 }
-  const sql = openPool({ ...cluster.owner, database, max: 1, idleTimeoutMillis: IDLE_MS })
+  const patience = { idleTimeoutMillis: IDLE_MS, connectionTimeoutMillis: CONNECT_MS, connectTimeoutMs: CONNECT_MS }
+  const lives: Lives = { config, connection: { ...cluster.application, database, min: 0, ...patience }, faults, aheadMs: 0 }
+  const sql = openPool({ ...cluster.owner, database, max: 1, ...patience })
   let current = await beginLife(lives, 0)
   const { url } = current.running
   let isClosed = false

@@ -14,8 +14,10 @@ import {
   unlinkSync,
   writeFileSync,
 } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import path from 'node:path'
 import { openPool } from '../../platform/db/driver/client.ts'
+import { createLane } from '../../platform/db/lane.ts'
 import { isProcessAlive } from '../../platform/kernel/processAlive.ts'
 import type { Pointer, StartLine } from '../protocol.ts'
 import { startTestCluster } from './cluster.ts'
@@ -28,6 +30,8 @@ const LINGER_MS = 2000
 /** How long it waits for the first one. */
 const FIRST_MS = 15_000
 const CHECK_MS = 200
+/** How long a server waits until those before it have started, in milliseconds. */
+const START_WAIT_MS = 600_000
 /** Databases that are made or removed at once. */
 const ADMIN_CONNECTIONS = 2
 
@@ -86,7 +90,9 @@ async function run(): Promise<void> {
   }
   try {
     const cluster = await startTestCluster({ home: path.join(folder, 'pg') })
-    const admin = openPool({ ...cluster.owner, database: 'postgres', max: ADMIN_CONNECTIONS, statement_timeout: 0, query_timeout: 0 })
+    // Nothing here has a limit: a hundred test files may wait for their databases.
+    const limits = { statement_timeout: 0, query_timeout: 0, connectionTimeoutMillis: 0, connectTimeoutMs: 0 }
+    const admin = openPool({ ...cluster.owner, database: 'postgres', max: ADMIN_CONNECTIONS, ...limits })
     const late = new Set<Promise<unknown>>()
     const endLater = (work: Promise<unknown>): void => {
       const settled = work.catch(() => {}).finally(() => late.delete(settled))
@@ -97,6 +103,7 @@ async function run(): Promise<void> {
     const control = await openControl(socket, {
       cluster,
       databases: createDatabases(admin),
+      starts: createLane(availableParallelism(), START_WAIT_MS),
       folder: path.join(folder, 'servers'),
       masterKey,
       endLater,

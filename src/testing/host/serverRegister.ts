@@ -124,8 +124,11 @@ export function createServerRegister(site: Site, onCrash: OnCrash): ServerRegist
   return {
     handlers: {
       create: async (params) => {
-        if (isClosed) throw new Error('The test process has ended')
-        return await tracked(create(params))
+        const createUnlessClosed = async (): ReturnType<Handlers['create']> => {
+          if (isClosed) throw new Error('The test process has ended')
+          return await create(params)
+        }
+        return await tracked(site.starts.run(createUnlessClosed))
       },
       close: async ({ server }) => {
         await close(server)

@@ -51,11 +51,11 @@ export const types = {
 }
 
 class ConnectTimeoutClient extends pg.Client {
-  constructor(config: pg.ClientConfig) {
+  constructor(config: pg.ClientConfig & Pick<ConnectionOptions, 'connectTimeoutMs'>) {
     // The pool's own connectionTimeoutMillis limits the wait in its queue. A connection attempt has less time.
     // The pool hides the password from a spread.
-    const { password } = config
-    super({ ...config, ...(password === undefined ? {} : { password }), connectionTimeoutMillis: CONNECT_TIMEOUT_MS })
+    const { password, connectTimeoutMs = CONNECT_TIMEOUT_MS } = config
+    super({ ...config, ...(password === undefined ? {} : { password }), connectionTimeoutMillis: connectTimeoutMs })
     // The pool connects a client as soon as it has made it.
     const beganAt = performance.now()
     this.once('connect', () => responsivenessOf(config).noteSession(performance.now() - beganAt))

@@ -6,4 +6,8 @@ import type pg from 'pg'
 export type Drizzle = NodePgDatabase
 export type Pool = pg.Pool
 export type Connection = pg.PoolClient
-export type ConnectionOptions = pg.PoolConfig
+/** Where the database is, in the form of the driver. */
+export interface ConnectionOptions extends pg.PoolConfig {
+  /** How long a connection attempt may take, in milliseconds; four seconds unless given. */
+  readonly connectTimeoutMs?: number
+}
