@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -41,9 +42,12 @@ async function testMutant(mutant: Mutant, options: Options): Promise<boolean> {
   const folder = mkdtempSync(path.join(tmpdir(), 'paperclip-mutant-'))
   try {
     print(`\n${mutant.name}: ${mutant.description}`)
+    const program = applyMutant(mutant, path.join(folder, 'program'))
+    // The copy has no build, and the first server of a chaos test has no time for one.
+    execFileSync(process.execPath, ['src/launch/prepare.js'], { cwd: program, stdio: 'pipe' })
     const report = await runChaosTest({
       ...options,
-      program: applyMutant(mutant, path.join(folder, 'program')),
+      program,
       stopOnViolation: true,
       log: print,
     })
@@ -54,6 +58,9 @@ async function testMutant(mutant: Mutant, options: Options): Promise<boolean> {
       `${isCaught ? 'caught' : 'NOT CAUGHT'}: ${mutant.name}${violated.length === 0 ? '' : `, by ${violated.map(({ property }) => property).join(', ')}`}`,
     )
     return isCaught
+  } catch (error) {
+    print(`FAILED: ${mutant.name}: ${error instanceof Error ? error.message : String(error)}`)
+    return false
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
