@@ -61,9 +61,5 @@ test('The agent leaves an issue alone when its lease is over, and another run ta
   assert.equal(outcome, 'lost')
   assert.deepEqual(await commentsOf(issue), [])
   const run = await server.run({ agent })
-  assert.equal(
-    (await server.as(run).post(`/api/issues/${issue.id}/checkout`, { agentId: agent.id, expectedStatuses: ['todo', 'in_progress'] }))
-      .status,
-    200,
-  )
+  assert.equal((await server.as(run).post(`/api/issues/${issue.id}/checkout`, { agentId: agent.id, expectedStatuses: ['todo', 'in_progress'] })).status, 200)
 })
