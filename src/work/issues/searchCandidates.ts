@@ -19,6 +19,8 @@ const MAX_CHANGES = 200
 const MAX_FILTERED = 2000
 /** The most texts with the words whose issues are matched with the other filters: of a common word and a rare filter, one in thousands. */
 const MAX_EXAMINED = 2000
+/** The newest segments, whose titles are looked at before all texts: a common word has its candidates there. One of them is full. */
+const NEAREST_SEGMENTS = 2
 
 const count = (most: number): SQL => sql.raw(String(most))
 
@@ -81,12 +83,15 @@ async function rarestOf(db: ReadDb, companyId: string, asked: readonly string[][
 const matching = (where: SQL): SQL => sql`cross join lateral (
   select "issues"."id" from ${issues} where "issues"."id" = found.issue_id and ${where} limit 1) matching`
 
-const foundBy = (keys: string, where: SQL): SQL => sql`
-  select matching.id from (
-    select found.issue_id, segment.place from unnest(${param(keys, 'text[]')}) with ordinality as segment (keys, place)
+/** The texts with the keys of some segments, in the order of the segments. @param which a condition, as on `segment.place`, which begins at 1 */
+const textsWith = (keys: string, which: SQL): SQL => sql`
+  select found.issue_id, segment.place from unnest(${param(keys, 'text[]')}) with ordinality as segment (keys, place)
     cross join lateral (select issue_id from ${issueSearch} where ${issueSearch.keys} @> segment.keys::integer[]) found
-    order by segment.place limit ${count(MAX_EXAMINED)}) found
-  ${matching(where)} order by found.place limit ${count(MAX_CANDIDATES)}`
+    where ${which} order by segment.place limit ${count(MAX_EXAMINED)}`
+
+/** The issues of such texts that match the other conditions. @param texts a subquery or the name of one */
+const issuesOf = (texts: SQL, where: SQL, most: SQL): SQL =>
+  sql`select matching.id from ${texts} found ${matching(where)} order by found.place limit ${most}`
 
 // Without the `||` the planner may ask the index for all texts with the words, once for each issue.
 const narrowed = sql`select filtered.id from filtered
@@ -104,25 +109,46 @@ export function searchCandidates(where: SQL, filtered: SQL | null, areCertainlyM
   const areMany = filtered === null || areCertainlyMany ? sql`true` : sql`(select count(*) from filtered) > ${count(MAX_FILTERED)}`
   const filteredIssues = sql`filtered as materialized (
     select "issues"."id", "issues"."issue_number" from ${issues} where ${filtered} limit ${count(MAX_FILTERED + 1)}),`
+  const counted = (name: string): SQL => sql`(select count(*) from ${sql.raw(name)})`
+  const most = count(MAX_CANDIDATES)
+  const withNarrowed = (found: SQL): SQL => (filtered === null ? found : sql`(${found} + ${counted('narrowed')})`)
+  const isNearEnough = sql`${withNarrowed(counted('near_titled'))} >= ${most}`
   // A common word is found with few issues looked at.
-  const found =
-    filtered === null ? sql`(select count(*) from titled)` : sql`((select count(*) from titled) + (select count(*) from narrowed))`
+  const found = withNarrowed(sql`(${counted('near_titled')} + ${counted('far_titled')})`)
+  // The keys of a title are among those of the issue's text. So when all texts with the words were seen, and all their issues are candidates,
+  // the titles of the other segments name no further issue: of a rare word each segment is looked at once, and not twice.
+  const hasAllTexts = sql`(not ${isNearEnough} and ${counted('examined')} < ${count(MAX_EXAMINED)} and ${counted('texts')} < ${most})`
+  // Fewer texts than candidates need no look at their issues: the list itself leaves out what does not match.
+  const areFew = sql`${counted('examined')} < ${most}`
+  const texts =
+    filtered === null
+      ? sql`select distinct issue_id as id from examined where ${areFew} union all
+          select id from (${issuesOf(sql`(select * from examined where not (${areFew}) order by place)`, where, most)}) t`
+      : issuesOf(sql`examined`, where, most)
+  // With other filters each text costs a look at its issue, so no more titles are looked at than are needed.
+  const isNear = filtered === null ? sql`segment.place <= ${count(NEAREST_SEGMENTS)}` : sql`true`
   return sql`array(with ${filtered === null ? sql`` : sql`${filteredIssues} narrowed as materialized (${narrowed}),`}
-    titled as materialized (
-      select id from (${foundBy('titleKeys', where)}) t where ${areMany}),
-    texts as materialized (
-      select id from (${foundBy('textKeys', where)}) t
-      where ${areMany} and ${found} < ${count(MAX_CANDIDATES)}),
+    near_titled as materialized (
+      ${issuesOf(sql`(${textsWith('titleKeys', sql`${areMany} and ${isNear}`)})`, where, most)}),
+    examined as materialized (${textsWith('textKeys', sql`${areMany} and not ${isNearEnough}`)}),
+    texts as materialized (${texts}),
+    far_titled as materialized (
+      ${issuesOf(
+        sql`(${textsWith('titleKeys', sql`${areMany} and not ${hasAllTexts} and not (${isNear})`)})`,
+        where,
+        sql`(${most} - ${counted('near_titled')})`,
+      )}),
     spread as (
       select matching.id from (
         select found.issue_id from unnest(${param('rarestKeys', 'text[]')}) with ordinality as segment (keys, place)
         cross join lateral (select issue_id from ${issueSearch} where ${issueSearch.keys} @> segment.keys::integer[]) found
         order by segment.place limit ${count(MAX_SPREAD_TEXTS)}) found ${matching(where)}
-      where ${areMany} and ${found} < ${count(MAX_CANDIDATES)} and (select count(*) from texts) < ${count(MAX_CANDIDATES)}),
+      where ${areMany} and ${found} < ${most} and ${counted('texts')} < ${most}),
     first_listed as (
-      select "issues"."id" from ${issues} where ${where} and ${param('isWithoutWords', 'boolean')}
+      select "issues"."id" from ${issues} where "issues"."company_id" = ${param('companyId', 'uuid')} and ${where} and ${param('isWithoutWords', 'boolean')}
       order by "issues"."priority_rank", "issues"."updated_at" desc, "issues"."id" desc limit ${count(MAX_CANDIDATES)})
-    select id from titled union select id from texts union select id from spread union select id from first_listed
+    select id from near_titled union select id from far_titled union select id from texts where ${found} < ${most}
+    union select id from spread union select id from first_listed
     ${filtered === null ? sql`` : sql`union select id from narrowed`}
     union select issue_id from (select issue_id from ${issueSearchChanges} order by id desc limit ${count(MAX_CHANGES)}) changed
     union select "issues"."id" from ${issues} where "issues"."identifier" = ${param('askedIdentifier', 'text')})`
