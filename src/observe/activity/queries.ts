@@ -9,7 +9,7 @@ import type { PageRequest } from '../../platform/db/keyset.ts'
 import { columnsOf, param, dynamicRead } from '../../platform/db/statement.ts'
 import type { PageDb } from '../../platform/db/types.ts'
 import type { Actor } from '../../platform/kernel/actor.ts'
-import { mapPage } from '../../platform/kernel/page.ts'
+import { mapPage, usualLimits } from '../../platform/kernel/page.ts'
 import type { Page } from '../../platform/kernel/page.ts'
 import type { Instant } from '../../platform/kernel/time.ts'
 import { interventions } from './interventions.ts'
@@ -66,6 +66,37 @@ const selectDirectly = (where: SQL, hasActions: boolean): SQL =>
     ? sql`select ${columns} from ${activityLog} where ${where} and action = any(${param('actions', 'text[]')}) ${newest}`
     : sql`select ${columns} from ${activityLog} where ${where} ${newest}`
 
+/** The greatest number of an audit row. */
+const MOST_SEQ = sql.raw('9223372036854775807')
+
+interface Once {
+  readonly where: SQL
+  readonly order: SQL
+}
+
+/**
+ * Filters of which a first page may have one and be planned once. An agent is written as a range of rows that the order begins with, so that no other
+ * index has the order, and of a range the planner expects a part of the table. Of an equal value it expects the rows of a usual agent, and sorts those of
+ * a busy one. Runs and entities have few rows.
+ */
+const onceBy: Readonly<Partial<Record<EqualityFilter, Once>>> = {
+  agentId: {
+    where: sql`agent_id is not null and (agent_id, seq) >= (${param('agentId', 'uuid')}, 0) and (agent_id, seq) <= (${param('agentId', 'uuid')}, ${MOST_SEQ})`,
+    order: sql`agent_id, ${newestFirst.orderBy}`,
+  },
+  runId: { where: conditions.runId(), order: newestFirst.orderBy },
+  entityId: { where: conditions.entityId(), order: newestFirst.orderBy },
+}
+
+/** How a first page with these filters is planned once; undefined: it depends on their values. */
+function onceFor(keys: readonly EqualityFilter[]): Once | undefined {
+  const [key, ...others] = keys.filter((each) => each !== 'entityType')
+  return key === undefined || others.length > 0 ? undefined : onceBy[key]
+}
+
+// The planner expects that nearly all rows meet this, and finds none by it: where it expects the few of a usual company, it reads all of a large one.
+const isInCompany = sql`case when company_id = ${param('companyId', 'uuid')} then 1 else 0 end <> 0`
+
 /**
  * Rows of some kinds (entity type and action), which may be rare in a company with many rows. A company has few kinds. A
  * recursive query finds them by skipping along the index, and reads of each requested kind at most the rows of one page.
@@ -113,7 +144,13 @@ export async function listActivity(db: PageDb, companyId: string, filter: Activi
   const hasActions = action !== undefined
   const keys = equalityFilters.filter((key) => rest[key] !== undefined)
   const isSelective = keys.some((key) => key === 'agentId' || key === 'runId' || key === 'entityId')
+  const once = isPreset || hasActions || page.hasCursor || !usualLimits.has(page.limit) ? undefined : onceFor(keys)
   const template = (): SQL => {
+    if (once !== undefined) {
+      const ofType = keys.includes('entityType') ? sql`and ${conditions.entityType()}` : sql``
+      return sql`select ${columns} from ${activityLog} where ${once.where} and ${isInCompany} ${ofType} and ${isVisible}
+        order by ${once.order} limit ${sql.raw(String(page.limit + 1))}`
+    }
     const conjuncts = [sql`company_id = ${param('companyId', 'uuid')}`, ...keys.map((key) => conditions[key]()), isVisible]
     if (page.condition !== null) conjuncts.push(page.condition)
     const where = sql.join(conjuncts, sql` and `)
@@ -122,7 +159,8 @@ export async function listActivity(db: PageDb, companyId: string, filter: Activi
       ? selectDirectly(where, hasActions)
       : selectByKind(where, hasActions, filter.entityType !== undefined)
   }
-  return await page.read(db, selectActivity(JSON.stringify([keys, isPreset, hasActions, page.hasCursor]), template), {
+  const shape = JSON.stringify([keys, isPreset, hasActions, page.hasCursor, once === undefined ? null : page.limit])
+  return await page.read(db, selectActivity(shape, template, once === undefined ? 'for the values' : 'once'), {
     ...rest,
     companyId,
     ...page.params,

@@ -54,11 +54,12 @@ function compileStatement<P extends object, R, E extends StatementKind>(
   name: string | undefined,
   kind: E,
   template: SQL,
+  hasOnePlan = false,
 ): Statement<P, R, E> {
   invariant(name === undefined || Buffer.byteLength(name) <= MAX_NAME_BYTES, `the name of a statement is too long: ${name}`)
   // In one variable, so that the template is given back when it has been compiled.
   let source: SQL | Compiled<P> = template
-  const compileOnce = (): Compiled<P> => ('slots' in source ? source : (source = compile<P>(source)))
+  const compileOnce = (): Compiled<P> => ('slots' in source ? source : (source = compile<P>(source, hasOnePlan)))
   return {
     name,
     kind,
@@ -75,26 +76,42 @@ interface Compiled<P> {
   readonly slots: readonly ({ readonly key: keyof P } | { readonly constant: unknown })[]
 }
 
-function compile<P>(template: SQL): Compiled<P> {
+function compile<P>(template: SQL, hasOnePlan: boolean): Compiled<P> {
   const query = dialect.sqlToQuery(template)
   const slots = query.params.map((value) => (is(value, Placeholder) ? { key: value.name as keyof P } : { constant: value }))
-  return { text: query.sql.replaceAll(/\s+/g, ' ').trim(), slots }
+  const text = query.sql.replaceAll(/\s+/g, ' ').trim()
+  return { text: hasOnePlan ? hideValues(text) : text, slots }
 }
+
+/**
+ * Hides the values of the parameters that have a type from the planner. Postgres plans a read for each execution as long as a plan for the values
+ * seems cheaper than one for all values. When the planner sees no value, the two cost the same but for the planning, and the one for all is kept.
+ */
+const hideValues = (text: string): string =>
+  text.replaceAll(/\$\d+::([a-z]+(?:\[\])?)/g, (typed: string, type: string) => `(select ${typed})::${type}`)
 
 /** Named shapes of one query. Further combinations of conditions become unnamed statements, so a client cannot fill the connections with plans. */
 const MAX_SHAPES = 32
 
+/** How often Postgres plans a shape of a read: for the values of each execution, or once on each connection. */
+type Planning = 'for the values' | 'once'
+
 /**
  * Declares a read whose conditions vary from call to call. The first shapes are compiled once and named like any statement.
+ *
+ * A shape is planned once when its way is the same for all values. Its limits then stand in its text: behind an unknown limit Postgres expects a
+ * tenth of the rows.
  * @param namePrefix the beginning of their names
  */
-export function dynamicRead<P extends object, R>(namePrefix: string): (shape: string, template: () => SQL) => Statement<P, R, 'read'> {
+export function dynamicRead<P extends object, R>(
+  namePrefix: string,
+): (shape: string, template: () => SQL, planning?: Planning) => Statement<P, R, 'read'> {
   const shapes = new Map<string, Statement<P, R, 'read'>>()
-  return (shape, template) => {
+  return (shape, template, planning = 'for the values') => {
     const cached = shapes.get(shape)
     if (cached !== undefined) return cached
     if (shapes.size >= MAX_SHAPES) return compileStatement(undefined, 'read', template())
-    const compiledStatement = compileStatement<P, R, 'read'>(`${namePrefix}_${shapes.size}`, 'read', template())
+    const compiledStatement = compileStatement<P, R, 'read'>(`${namePrefix}_${shapes.size}`, 'read', template(), planning === 'once')
     shapes.set(shape, compiledStatement)
     return compiledStatement
   }

@@ -5,6 +5,8 @@ import { mapInTurns } from './turns.ts'
 
 /** Rows of a page when the request has no limit. A longer bare array is of no use to a client. */
 export const DEFAULT_LIMIT = 200
+/** Sizes of pages that are asked for often. A statement that is planned once has such a size in its text. */
+export const usualLimits: ReadonlySet<number> = new Set([50, DEFAULT_LIMIT])
 /** The most rows of one answer; the same as in Paperclip's API. */
 const MAX_LIMIT = 1000
 
