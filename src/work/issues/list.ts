@@ -10,9 +10,9 @@ import { issueColumns, labelsJson, withLabelIds } from '../../engine/holds/index
 import type { IssueRow, Label } from '../../engine/holds/index.ts'
 import type { Actor } from '../../platform/kernel/actor.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
-import { decodeCursor, DEFAULT_LIMIT, encodeCursor, mapPage, toPage } from '../../platform/kernel/page.ts'
+import { decodeCursor, DEFAULT_LIMIT, encodeCursor, mapPage, toPage, usualLimits } from '../../platform/kernel/page.ts'
 import type { Page } from '../../platform/kernel/page.ts'
-import { formOfList, listedIds, positionAfter, rowsOf, walksOf } from './listOrder.ts'
+import { formOfList, isInCompany, isListOfAgent, listedIds, positionAfter, rowsOf, walksOf } from './listOrder.ts'
 import type { ListForm } from './listOrder.ts'
 import { isNamed, isNamedAmong, usesOfNamed } from './namedIssues.ts'
 import type { NamedUse, NamedUses, NamingFilter } from './namedIssues.ts'
@@ -123,8 +123,8 @@ const conditions: Record<FilterName, (use?: NamedUse) => SQL> = {
 
 /** The rank of a match with `q`: the identifier itself, start of the title, title, start of the identifier, identifier, description, elsewhere. */
 const matchRank = sql`case when "issues"."identifier" = ${bind('askedIdentifier', 'text')} then 0
-  when "issues"."title" ilike ${bind('prefix')} then 1 when "issues"."title" ilike all(${bind('words', 'text[]')}) then 2
-  when "issues"."identifier" ilike ${bind('prefix')} then 3 when "issues"."identifier" ilike all(${bind('words', 'text[]')}) then 4
+  when "issues"."title" ilike ${bind('prefix', 'text')} then 1 when "issues"."title" ilike all(${bind('words', 'text[]')}) then 2
+  when "issues"."identifier" ilike ${bind('prefix', 'text')} then 3 when "issues"."identifier" ilike all(${bind('words', 'text[]')}) then 4
   when "issues"."description" ilike all(${bind('words', 'text[]')}) then 5 else 6 end`
 
 export interface IssueListRow extends IssueRow {
@@ -161,20 +161,25 @@ interface QueryShape {
   readonly me: boolean
   /** As in `listedIds`. */
   readonly rows: number | null
+  /** As in `listedIds`. */
+  readonly isOneWay: boolean
 }
 
-/** Sizes of pages that are asked for often. */
-const usualLimits: ReadonlySet<number> = new Set([50, DEFAULT_LIMIT])
+/** Whether a search has no other filter. */
+const isSearchAlone = (filters: readonly FilterName[]): boolean => filters.every((key) => key === 'q' || key === 'includeRoutineExecutions')
 
-/** The conditions of every list, and those of the filters but the search. @param namesLead issues are found by their names */
-function conditionsOf({ filters, named }: QueryShape, namesLead: boolean): SQL[] {
-  const where = [sql`"issues"."company_id" = ${bind('companyId', 'uuid')}`, sql`"issues"."hidden_at" is null`]
+const isOfCompany = sql`"issues"."company_id" = ${bind('companyId', 'uuid')}`
+
+/** The conditions of every list, and those of the filters but the search. @param lead by what issues are found, if not by their ids */
+function conditionsOf({ filters, named, isOneWay }: QueryShape, lead: 'ids' | 'names' | 'filters'): SQL[] {
+  const where = [lead === 'ids' || isOneWay ? isInCompany : isOfCompany, sql`"issues"."hidden_at" is null`]
   const includesRoutines = filters.some((key) => ['originKind', 'originId', 'includeRoutineExecutions'].includes(key))
   if (!includesRoutines) where.push(sql`"issues"."origin_kind" <> 'routine_execution'`)
-  for (const key of filters) {
+  // The index of a page that is planned once has its filters.
+  for (const key of isOneWay ? [] : filters) {
     if (key === 'q') continue
     const use = named[key as NamingFilter]
-    where.push(namesLead && use !== undefined ? isNamedAmong(key as NamingFilter, use) : conditions[key](use))
+    where.push(lead === 'names' && use !== undefined ? isNamedAmong(key as NamingFilter, use) : conditions[key](use))
   }
   return where
 }
@@ -194,12 +199,12 @@ const listOrder = sql`"issues"."priority_rank", "issues"."updated_at" desc, "iss
 
 // The order needs few columns. So the issues of the page are found by their ids, and only those are read whole.
 const listSql = (shape: QueryShape): SQL => sql`select ${columnsFor(shape)}
-  from ${rowsOf(listedIds(shape, conditionsOf(shape, false)))} order by ${listOrder}`
+  from ${rowsOf(listedIds(shape, conditionsOf(shape, 'filters')))} order by ${listOrder}`
 
 function searchSql(shape: QueryShape): SQL {
-  const where = conditionsOf(shape, false)
-  const isFiltered = shape.filters.some((key) => key !== 'includeRoutineExecutions' && key !== 'q')
-  const filtered = isFiltered ? sql.join(conditionsOf(shape, true), sql` and `) : null
+  const where = conditionsOf(shape, 'ids')
+  const isFiltered = !isSearchAlone(shape.filters)
+  const filtered = isFiltered ? sql.join(conditionsOf(shape, 'names'), sql` and `) : null
   // More names than are counted are too many to be looked up one by one.
   const areMany = Object.values(shape.named).includes('lookUp')
   where.push(sql`"issues"."id" = any(${searchCandidates(sql.join(where, sql` and `), filtered, areMany)})`, conditions.q())
@@ -207,8 +212,9 @@ function searchSql(shape: QueryShape): SQL {
     where.push(
       sql`${matchRank} >= ${bind('atMatch', 'int')} and (${matchRank} > ${bind('atMatch', 'int')} or ${positionAfter(sql`"issues"`)})`,
     )
+  const limit = shape.rows === null ? bind('limit', 'int') : sql.raw(String(shape.rows))
   return sql`select ${columnsFor(shape)}, ${matchRank} as "sortMatch" from ${issues} where ${sql.join(where, sql` and `)}
-    order by "sortMatch", ${listOrder} limit ${bind('limit', 'int')} ${shape.offset ? sql`offset ${bind('offset', 'int')}` : sql``}`
+    order by "sortMatch", ${listOrder} limit ${limit} ${shape.offset ? sql`offset ${bind('offset', 'int')}` : sql``}`
 }
 
 const escapeLike = (text: string): string => text.replaceAll(/[\\%_]/g, (char) => `\\${char}`)
@@ -240,13 +246,15 @@ export async function listIssues(
   const [after, depth, statuses] = [cursor !== null, limit + 1 + offset, filter.status?.length ?? 0]
   const named = await usesOfNamed(db, filters, { ...filter, companyId }, depth * walksOf(statuses))
   const form = formOfList({ filters, named, after, depth, statuses })
-  const isUsual = filters.length === 0 && cursor === null && offset === 0 && usualLimits.has(limit)
-  const rows = isUsual ? limit + 1 : null
-  const shape: QueryShape = { filters, named, form, after, offset: offset > 0, me: me !== undefined, rows }
+  const isUsual = cursor === null && offset === 0 && usualLimits.has(limit)
+  const search = text === '' ? null : await prepareSearch(db, companyId, asked.split(/\s+/))
+  // A search for signs looks through the beginning of the list.
+  const isOneWay = isUsual && (search === null ? isListOfAgent(filters) : isSearchAlone(filters) && !search.isWithoutWords)
+  const rows = isOneWay || (isUsual && filters.length === 0) ? limit + 1 : null
+  const shape: QueryShape = { filters, named, form, after, offset: offset > 0, me: me !== undefined, rows, isOneWay }
   const ranks = (filter.priority ?? issuePriorities).map((priority) => issuePriorities.indexOf(priority))
-  const search = text === '' ? {} : await prepareSearch(db, companyId, asked.split(/\s+/))
   const found = await db.runPage(
-    listStatement(JSON.stringify(shape), () => (text === '' ? listSql(shape) : searchSql(shape))),
+    listStatement(JSON.stringify(shape), () => (text === '' ? listSql(shape) : searchSql(shape)), isOneWay ? 'once' : 'for the values'),
     {
       ...filter,
       ...search,

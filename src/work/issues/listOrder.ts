@@ -62,12 +62,20 @@ interface ListShape {
   readonly named: NamedUses
   readonly form: ListForm
   readonly after: boolean
-  /**
-   * The rows of a first page of a usual size, which then stand in the text. A statement with a parameter for them is planned again for each
-   * request, because Postgres expects a tenth of the table behind an unknown limit. Null for every other page.
-   */
+  /** The rows of a first page of a usual size, which then stand in the text: Postgres expects a tenth of the table behind an unknown limit. */
   readonly rows: number | null
+  /** The page is found in the same way for all values, so it is planned once. */
+  readonly isOneWay: boolean
 }
+
+const filtersOfAgent = new Set(['status', 'assigneeAgentId', 'includeRoutineExecutions'])
+
+/**
+ * Whether one index finds the first page of a list in order, whatever the values of its filters are: the issues of an agent. Those of a status, for example,
+ * are not such a list: where there are very many small companies, a plan for all values sorts the whole status of a large one.
+ */
+export const isListOfAgent = (filters: readonly string[]): boolean =>
+  filters.includes('assigneeAgentId') && filters.every((key) => filtersOfAgent.has(key))
 
 /** The condition that a row comes after the cursor. The rank stands alone as well, so that an index begins there. */
 export const positionAfter = (row: SQL): SQL => sql`(${row}."priority_rank" >= ${param('atRank', 'smallint')}
@@ -81,8 +89,8 @@ const pageLimit = sql`limit ${param('limit', 'int')} offset ${param('offset', 'i
 
 const allOf = (where: readonly SQL[]): SQL => sql.join([...where], sql` and `)
 
-const legsOf = (legs: SQL, leg: SQL): SQL =>
-  sql`select ${sortColumns(sql`listed`)} from ${legs} cross join lateral (${leg} limit ${param('depth', 'int')}) listed ${orderOf(sql`listed`)} ${pageLimit}`
+const legsOf = (legs: SQL, leg: SQL, legLimit = sql`limit ${param('depth', 'int')}`, limit = pageLimit): SQL =>
+  sql`select ${sortColumns(sql`listed`)} from ${legs} cross join lateral (${leg} ${legLimit}) listed ${orderOf(sql`listed`)} ${limit}`
 
 const statusLegs = sql`unnest(${param('legStatuses', 'text[]')}) as leg (status)`
 
@@ -91,10 +99,11 @@ const statusLegs = sql`unnest(${param('legStatuses', 'text[]')}) as leg (status)
  * @param where the conditions of the list, on the table `issues`
  */
 export function listedIds(shape: ListShape, where: readonly SQL[]): SQL {
+  const limit = shape.rows === null ? pageLimit : sql.raw(`limit ${shape.rows}`)
+  if (shape.isOneWay) return idsOfAgent(where, limit)
   const row = sql`"issues"`
   if (shape.form === 'plain') {
     const conditions = shape.after ? [...where, positionAfter(row)] : where
-    const limit = shape.rows === null ? pageLimit : sql`limit ${sql.raw(String(shape.rows))}`
     return sql`select ${sortColumns(row)} from ${issues} where ${allOf(conditions)} ${orderOf(row)} ${limit}`
   }
   if (shape.form !== 'legs') return walkedIds(shape, where)
@@ -118,6 +127,20 @@ export function listedIds(shape: ListShape, where: readonly SQL[]): SQL {
     sql.join(legs, sql` cross join `),
     sql`select ${sortColumns(row)} from ${issues} where ${allOf(conditions)} ${orderOf(row)}`,
   )
+}
+
+/**
+ * The condition that an issue is of the company, in a form of which the planner expects that nearly all issues meet it, and by which it finds none: where
+ * it expects the few issues of a usual company, it reads all of a large one. For a statement that finds its issues in another way.
+ */
+export const isInCompany = sql`case when "issues"."company_id" = ${param('companyId', 'uuid')} then 1 else 0 end <> 0`
+
+/** The ids of the first page of an agent, from the index of agents. @param where the conditions without those of the index */
+function idsOfAgent(where: readonly SQL[], limit: SQL): SQL {
+  const row = sql`"issues"`
+  const leg = sql`select ${sortColumns(row)} from ${issues} where ${allOf(where)}
+    and "issues"."assignee_agent_id" = ${param('assigneeAgentId', 'uuid')} and "issues"."status" = leg.status ${orderOf(row)}`
+  return legsOf(statusLegs, leg, limit, limit)
 }
 
 /** The ids of a page, past issues that a filter does not name. */

@@ -9,7 +9,7 @@ import { blockedByJson, blocksJson, issueWithRelations, withLabelIds } from '../
 import type { IssueRow, IssueWithRelations } from '../../engine/holds/index.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import type { RunStatus } from '../../model/runStatus.ts'
-import { rowsOf } from './listOrder.ts'
+import { isInCompany, rowsOf } from './listOrder.ts'
 
 type Reader = Pick<ReadDb, 'run'>
 
@@ -172,9 +172,9 @@ const inboxStatement = statement<{ agentId: string; companyId: string }, InboxRo
     "issues"."updated_at" as "updatedAt", ${activeRunJson} as "activeRun"
   from ${rowsOf(sql`
     select open.id from unnest(array['todo', 'in_progress', 'in_review', 'blocked']) as leg (status) cross join lateral (
-      select i.id, i.priority_rank, i.updated_at from ${issues} i
-      where i.assignee_agent_id = ${param('agentId')} and i.company_id = ${param('companyId')} and i.hidden_at is null and i.status = leg.status
-      order by i.priority_rank, i.updated_at desc, i.id desc limit ${INBOX_LIMIT}) open
+      select "issues"."id", "issues"."priority_rank", "issues"."updated_at" from ${issues}
+      where "issues"."assignee_agent_id" = ${param('agentId')} and ${isInCompany} and "issues"."hidden_at" is null and "issues"."status" = leg.status
+      order by "issues"."priority_rank", "issues"."updated_at" desc, "issues"."id" desc limit ${INBOX_LIMIT}) open
     order by open.priority_rank, open.updated_at desc, open.id desc limit ${INBOX_LIMIT}`)}
   order by "issues"."priority_rank", "issues"."updated_at" desc, "issues"."id" desc`)
 
