@@ -13,9 +13,6 @@ export interface GrowthRead {
 
 /** At the large size a read takes no more than this, or no more than twice its time at the small one. */
 const BAR_MS = 15
-/** A search may look at more. */
-const SEARCH_BAR_MS = 50
-
 const read = (name: string, path: (facts: PlantedFacts) => string): GrowthRead => ({ name, barMs: BAR_MS, path })
 
 const company =
@@ -27,10 +24,8 @@ const company =
 const list = (name: string, query: (facts: PlantedFacts) => string): GrowthRead =>
   read(name, (facts) => company(`issues?limit=50&${query(facts)}`)(facts))
 
-const search = (name: string, word: (facts: PlantedFacts) => string): GrowthRead => ({
-  ...list(name, (facts) => `q=${encodeURIComponent(word(facts))}`),
-  barMs: SEARCH_BAR_MS,
-})
+const search = (name: string, word: (facts: PlantedFacts) => string): GrowthRead =>
+  list(name, (facts) => `q=${encodeURIComponent(word(facts))}`)
 
 const activity = (filter: string, query: (facts: PlantedFacts) => string): GrowthRead =>
   read(`activity${filter === '' ? '' : ` by ${filter}`}`, (facts) => company(`activity?limit=50&${query(facts)}`)(facts))
