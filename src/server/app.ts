@@ -2,7 +2,6 @@ import { coverOfRun } from '../org/secrets/index.ts'
 import type { IncomingMessage } from 'node:http'
 import express from 'express'
 import type { ErrorRequestHandler, Express, NextFunction, Request, RequestHandler, Response } from 'express'
-import swaggerUi from 'swagger-ui-express'
 import { identify, identifyEnded } from '../auth/identify.ts'
 import type { EndedActor } from '../auth/identify.ts'
 import { createCredentialCache } from '../auth/credentialCache.ts'
@@ -24,7 +23,8 @@ import type { Store } from '../platform/db/types.ts'
 import { requireTrustedOrigin, isLoopbackHost } from '../http/trustedOrigin.ts'
 import { allowOrigin, isPreflight, sendPreflight } from '../http/cors.ts'
 import { fixedJson } from '../http/fixedText.ts'
-import { pageHeaders, requestIdOf, traceParentOf, traceResponseOf } from '../http/headers.ts'
+import { requestIdOf, traceParentOf, traceResponseOf } from '../http/headers.ts'
+import { mountDocsPage } from '../http/docsPage.ts'
 import { mount } from '../http/mount.ts'
 import { refuseUnknownRoute } from '../http/unknownRoute.ts'
 import type { RequestTrace } from '../http/exchange.ts'
@@ -142,16 +142,7 @@ function mountDocs(app: Express, routes: readonly Route[], version: string): voi
     SCHEMA_PATH,
     fixedJson(() => Promise.resolve(JSON.stringify(configSchema()))),
   )
-  app.use(
-    '/api/docs',
-    (_request: Request, response: Response, next: NextFunction) => {
-      response.set(pageHeaders)
-      next()
-    },
-    swaggerUi.serve,
-    // By default the page sends every document that it shows to a validator on the internet.
-    swaggerUi.setup(undefined, { swaggerOptions: { url: DOCUMENT_PATH, validatorUrl: null } }),
-  )
+  mountDocsPage(app, DOCUMENT_PATH)
 }
 
 /** Counts and logs an answered request. */
