@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest'
+import { memberRoles } from '../platform/kernel/actor.ts'
 import type { MemberRole } from '../platform/kernel/actor.ts'
 import { follow } from '../dev/testing/follower.ts'
 import { boardOf, browser, member, person, setRole } from '../dev/testing/people.ts'
@@ -126,6 +127,15 @@ describe('the company boundary of people (I12)', () => {
     expect((await stranger.client.get('/api/companies/stats')).body).toEqual({})
     expect((await people.viewer.client.get('/api/companies')).body).toMatchObject([{ id: ours.company.id }])
     expect(Object.keys((await people.viewer.client.get('/api/companies/stats')).body)).toEqual([ours.company.id])
+  })
+
+  test('A person learns its role and its grants in each of its companies, and only there', async () => {
+    for (const role of memberRoles)
+      expect((await people[role].client.get('/api/whoami')).body).toMatchObject({
+        memberships: [{ companyId: ours.company.id, role, grants: [] }],
+      })
+    expect((await worker.client.get('/api/whoami')).body.memberships).toBeNull()
+    expect((await boardOf(server()).get('/api/whoami')).body.memberships).toBeNull()
   })
 
   test('A package is imported into a company only by its admins, although the body names the company', async () => {

@@ -2,6 +2,7 @@ import { hashKey, useMutation, useQueries, useQuery, useQueryClient } from '@tan
 import type { QueryClient, QueryKey, UseQueryResult } from '@tanstack/react-query'
 import { inBackground } from './background.ts'
 import { request } from './client.ts'
+import { requestAllowed } from './ownRole.ts'
 import type { Answer, ApiProblem, Query } from './client.ts'
 
 /**
@@ -31,7 +32,7 @@ export function useRead<T>(key: ReadKey, path: string, options: ReadOptions<T> =
   const { query = {}, isEnabled = true, everyMs } = options
   return useQuery<Answer<T>, ApiProblem>({
     queryKey: [...key, query],
-    queryFn: ({ signal }) => request<T>('GET', path, { query, signal }),
+    queryFn: ({ client, signal }) => requestAllowed<T>(client, key[1], path, { query, signal }),
     enabled: isEnabled,
     refetchInterval: ({ state }) => (typeof everyMs === 'function' ? everyMs(state.data?.data) : everyMs) ?? false,
     placeholderData: keepSameRead(key),
@@ -77,6 +78,8 @@ export interface ReadRows<T> {
 }
 
 interface List {
+  readonly queries: QueryClient
+  readonly companyId: string | null
   readonly path: string
   readonly query: Query
   readonly signal?: AbortSignal
@@ -94,13 +97,13 @@ function withMore<T>(rows: readonly T[], more: readonly T[]): T[] {
 }
 
 /** Reads a list until it has as many rows as are wanted, or is at its end. */
-async function readRows<T>({ path, query, signal }: List, wanted: () => number): Promise<ReadRows<T>> {
+async function readRows<T>({ queries, companyId, path, query, signal }: List, wanted: () => number): Promise<ReadRows<T>> {
   let rows: readonly T[] = []
   let next: string | null = null
   do {
     const limit = Math.max(1, Math.min(ROWS_AT_ONCE, wanted() - rows.length))
     const options = { query: { ...query, limit, after: next }, ...(signal === undefined ? {} : { signal }) }
-    const page: Answer<T[]> = await request<T[]>('GET', path, options)
+    const page: Answer<T[]> = await requestAllowed<T[]>(queries, companyId, path, options)
     rows = withMore(rows, page.data)
     next = page.next
   } while (next !== null && rows.length < wanted())
@@ -117,16 +120,17 @@ const noRows: readonly never[] = []
 export function usePages<T>(key: ReadKey, path: string, given: Query | null = {}, limit = 100): PagesRead<T> {
   const queries = useQueryClient()
   const query = given ?? {}
+  const list = { queries, companyId: key[1], path, query }
   const queryKey = [...key, given, 'pages']
   const present = (): ReadRows<T> | undefined => queries.getQueryData(queryKey)
   const read = useQuery<ReadRows<T>, ApiProblem>({
     queryKey,
-    queryFn: ({ signal }) => readRows<T>({ path, query, signal }, () => Math.max(limit, present()?.rows.length ?? 0)),
+    queryFn: ({ signal }) => readRows<T>({ ...list, signal }, () => Math.max(limit, present()?.rows.length ?? 0)),
     enabled: given !== null,
     placeholderData: keepSameRead(key),
     structuralSharing: false,
   })
-  const more = useMutation<void, ApiProblem, { readonly list: string; readonly after: string }>({
+  const more = useMutation<void, ApiProblem, { readonly hash: string; readonly after: string }>({
     mutationFn: async ({ after }) => {
       const page = await request<T[]>('GET', path, { query: { ...query, limit, after } })
       // The list may have been read again meanwhile, and its pages may end elsewhere now.
@@ -135,8 +139,8 @@ export function usePages<T>(key: ReadKey, path: string, given: Query | null = {}
       )
     },
   })
-  const list = hashKey(queryKey)
-  const isOfList = more.variables?.list === list
+  const hash = hashKey(queryKey)
+  const isOfList = more.variables?.hash === hash
   // After a problem the reader decides: the end of the list stays in sight, and would ask without an end.
   const mayLoad = !isOfList || (!more.isPending && !more.isError)
   const { data, isLoading, isPlaceholderData, error } = read
@@ -149,10 +153,10 @@ export function usePages<T>(key: ReadKey, path: string, given: Query | null = {}
     hasMore: next !== null,
     isLoadingMore: isOfList && more.isPending,
     loadMore: () => {
-      if (next !== null && mayLoad) more.mutate({ list, after: next })
+      if (next !== null && mayLoad) more.mutate({ hash, after: next })
     },
     loadAll: async (most) => {
-      const all = await readRows<T>({ path, query }, () => most)
+      const all = await readRows<T>(list, () => most)
       queries.setQueryData<ReadRows<T>>(queryKey, all)
       return all.rows
     },

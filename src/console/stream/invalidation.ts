@@ -17,7 +17,8 @@ const nounsOf: Readonly<Record<string, readonly string[]>> = {
   interaction: ['issue', 'figures', 'stalled'],
   invite: ['invites'],
   join_request: ['joinRequests', 'invites', 'figures', 'members', 'agents'],
-  person: ['members'],
+  // The rights of the person of this browser may be among those that changed: what was refused is read again.
+  person: ['members', 'whoami', 'joinRequests', 'secrets', 'secretProviders', 'webhooks'],
   cost_event: ['costs', 'budgets', 'figures', 'agents', 'agent', 'runs', 'run'],
   finance_event: ['costs'],
   budget_policy: ['budgets', 'figures', 'costs', 'agents', 'agent'],

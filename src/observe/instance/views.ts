@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { grantKeys, memberRoles } from '../../platform/kernel/actor.ts'
 
 /** How long backups are kept: all of the last days, then the newest of each week, then of each month. */
 const backupRetention = z.strictObject({
@@ -46,6 +47,8 @@ export const whoamiView = z.strictObject({
   mode: z.enum(['implicit', 'token']),
   reason: z.string(),
   modeReason: z.string(),
+  /** The companies of a person, with its rights in each; null for a caller whose rights no role limits, and for agents. */
+  memberships: z.array(z.strictObject({ companyId: z.uuid(), role: z.enum(memberRoles), grants: z.array(z.enum(grantKeys)) })).nullable(),
 })
 
 /** A one-time link; `path` is below the address of the server. */

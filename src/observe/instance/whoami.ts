@@ -26,9 +26,13 @@ const boardCredentials = {
 } as const
 const agentCredentials = { key: 'agent_key', token: 'run_token' } as const
 
+const membershipsOf = ({ companies, grants }: BoardActor): Whoami['memberships'] =>
+  companies === null ? null : [...companies].map(([companyId, role]) => ({ companyId, role, grants: [...(grants.get(companyId) ?? [])] }))
+
 /** Says who a caller is and why. */
 export function whoami(actor: Actor, { mode, reason: modeReason }: Pick<BoardAccess, 'mode' | 'reason'>): Whoami {
-  const nothing = { userId: null, agentId: null, companyId: null, runId: null, credential: 'none', uid: null, mode, modeReason } as const
+  const no = { userId: null, agentId: null, companyId: null, runId: null, uid: null, memberships: null } as const
+  const nothing = { ...no, credential: 'none', mode, modeReason } as const
   switch (actor.kind) {
     case 'board':
       return {
@@ -38,6 +42,7 @@ export function whoami(actor: Actor, { mode, reason: modeReason }: Pick<BoardAcc
         uid: actor.uid,
         credential: boardCredentials[actor.via],
         reason: boardReasons[actor.via],
+        memberships: membershipsOf(actor),
       }
     case 'agent':
       return {

@@ -9,6 +9,7 @@ import { AGENT_NOUNS } from '../../agentParts/acts.ts'
 import type { AgentDetail } from '../../agentParts/reads.ts'
 import { useAct } from '../../api/acts.ts'
 import { ApiProblem, request } from '../../api/client.ts'
+import { requireAllowed } from '../../api/ownRole.ts'
 import { usePages, useRead } from '../../api/reads.ts'
 import type { Agent, AgentConfiguration, AgentRevision, CreatedKey, Run } from '../../api/types.ts'
 import { editableOf } from './configuration.ts'
@@ -99,7 +100,10 @@ async function readBase(id: string, signal?: AbortSignal): Promise<Configuration
 export const useConfigurationBase = (agent: Agent): UseQueryResult<ConfigurationBase, ApiProblem> =>
   useQuery<ConfigurationBase, ApiProblem>({
     queryKey: key(agent, 'base'),
-    queryFn: ({ signal }) => readBase(agent.id, signal),
+    queryFn: async ({ client, signal }) => {
+      await requireAllowed(client, agent.companyId, `/agents/${agent.id}/configuration`)
+      return await readBase(agent.id, signal)
+    },
   })
 
 export interface ConfigurationChange {
