@@ -28,6 +28,17 @@ const openUnderSharedAccount: ReadonlySet<string> = new Set([
   'it keeps capabilities or can gain privileges',
 ])
 
+/** Attacks on the process of the server. Without isolation each of them works. */
+const attacksOnTheProcess = ['it reads the environment of the server', 'it signals the server']
+
+/** Asserts that an agent which sees every process has found the server, so that its attacks on processes were made. */
+function expectServerFound({ plan }: Stage, attacks: readonly Attack[]): void {
+  for (const name of attacksOnTheProcess) {
+    const found = attacks.find(({ attack }) => attack === name)?.note.split(' ')
+    expect(found, name).toContain(String(plan['serverPid']))
+  }
+}
+
 /** The files that the hostile agent has left in folders that are not its own; they are removed. */
 function takeLeftFiles({ plan }: Stage, runId: string): string[] {
   const left = [plan['program'], plan['operatorHome'], plan['home']].map((folder) => path.join(String(folder), `hostile-${runId}`))
@@ -127,6 +138,7 @@ describe('a hostile agent', { timeout: 2 * RUN_MS }, () => {
       ) as unknown as Attack[]
       const worked = attacks.filter(({ attack, worked: didWork }) => didWork && !(isShared && openUnderSharedAccount.has(attack)))
       expect(worked).toEqual([])
+      if (isShared) expectServerFound(stage, attacks)
       expect({ status, isComplete: attacks.length > 35 }).toEqual({ status: 'succeeded', isComplete: true })
       const companies = await stage.board('GET', '/api/companies')
       expect(companies.body.map((company: { name: string }) => company.name).toSorted()).toEqual(['Other', 'Stage'])
@@ -153,6 +165,7 @@ describe('a hostile agent', { timeout: 2 * RUN_MS }, () => {
         status: 'succeeded',
         isComplete: true,
       })
+      if (isShared) expectServerFound(stage, attacks)
       // Where neither tool can be had, the start says it.
       const { body: health } = await stage.board('GET', '/api/health')
       expect(JSON.stringify(health)).toContain(isShared ? '"none"' : options.account === undefined ? '"account"' : '"namespace"')

@@ -112,12 +112,10 @@ function readableBelow(folder) {
 const pids = () => (attempt(() => readdirSync('/proc')) ?? []).filter((name) => /^\d+$/.test(name)).map(Number)
 const cmdlineOf = (pid) => attempt(() => readFileSync(`/proc/${pid}/cmdline`, 'utf8')) ?? ''
 const environOf = (pid) => attempt(() => readFileSync(`/proc/${pid}/environ`, 'utf8')) ?? ''
-/** The processes that are the server or its database, as far as this process can see them. */
-const serverPids = () =>
-  pids().filter((pid) => {
-    const words = cmdlineOf(pid).split('\0')
-    return words.includes('src/main.ts') || words[0]?.endsWith('/bin/postgres')
-  })
+const isServer = (pid) => cmdlineOf(pid) === plan.serverCommand
+const isDatabase = (pid) => cmdlineOf(pid).split('\0')[0]?.endsWith('/bin/postgres') === true
+/** The processes that are the server or its database, as far as this process can see them; the server first. */
+const serverPids = () => [...pids().filter(isServer), ...pids().filter(isDatabase)]
 
 /** Starts a Postgres session without a password. @returns whether the database let it in */
 function opensDatabase(user) {

@@ -149,6 +149,8 @@ export async function setStage({ account, env = {}, preload }: StageOptions): Pr
       path.join(server.home, name),
     ),
     serverPid: server.pid,
+    // In a namespace of its own the program finds it under another number, or not at all.
+    serverCommand: readFileSync(`/proc/${server.pid}/cmdline`, 'utf8'),
     serverUid: account?.uid ?? process.getuid?.(),
     serverCanary: SERVER_CANARY,
     databaseSocket: path.join(server.home, 'socket', '.s.PGSQL.5432'),
