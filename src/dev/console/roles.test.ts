@@ -25,7 +25,7 @@ async function visit({ cookie }: TestPerson): Promise<{ page: Page; refused: str
   return { page, refused, isQuiet: watchQuiet(page) }
 }
 
-async function open(page: Page, { company }: World, path: string): Promise<void> {
+async function show(page: Page, { company }: World, path: string): Promise<void> {
   await page.goto(`${server().url}/console/${company.issuePrefix}/${path}`)
   await untilState(page, 'Live')
   await settle(page)
@@ -40,22 +40,16 @@ describe.skipIf(!hasChromium)('what the console asks for as a member of a compan
     const issue = await here.issue({ title: 'Write the wiki', assigneeAgentId: agent.id })
     const { page, refused, isQuiet } = await visit(await member(server(), here.company.id, 'viewer'))
     const below = `agents/${agent.id}`
-    for (const path of [
-      'overview',
-      'issues',
-      `issues/${issue.identifier}`,
-      'locks',
-      'runs',
-      'agents',
+    const open = [
+      ...`overview issues locks runs agents approvals activity costs budgets projects routines skills settings`.split(' '),
       below,
-      'approvals',
-      'activity',
-      'costs',
-    ])
-      await open(page, here, path)
-    for (const path of ['budgets', 'projects', 'routines', 'skills', 'settings']) await open(page, here, path)
+    ]
+    for (const path of [...open, `issues/${issue.identifier}`]) {
+      await show(page, here, path)
+      await isQuiet()
+    }
     for (const path of ['secrets', 'webhooks', 'settings?tab=members', `${below}?tab=keys`, `${below}?tab=configuration`]) {
-      await open(page, here, path)
+      await show(page, here, path)
       await page.getByRole('alert').getByText(REFUSED).first().waitFor()
     }
     expect(refused).toEqual([])
@@ -65,7 +59,7 @@ describe.skipIf(!hasChromium)('what the console asks for as a member of a compan
     const here = await world(server())
     const who = await member(server(), here.company.id, 'viewer')
     const { page, refused } = await visit(who)
-    await open(page, here, 'secrets')
+    await show(page, here, 'secrets')
     await page.getByRole('alert').getByText(REFUSED).first().waitFor()
     const members = `/api/companies/${here.company.id}/members`
     const listed = (await boardOf(server()).get(members)).body as { id: string; principalId: string }[]
