@@ -3,6 +3,7 @@ import type { SQL } from 'drizzle-orm'
 import { isClosedSql } from '../../model/issueStatus.ts'
 import { lockingRead } from '../../platform/db/locks.ts'
 import type { Tx } from '../../platform/db/types.ts'
+import { interactions } from '../../model/documents.ts'
 import { blockers, evictions, issueLabels, issues } from '../../model/issues.ts'
 import { projects } from '../../model/projects.ts'
 import { runs } from '../../model/runs.ts'
@@ -51,7 +52,7 @@ const filterSets: readonly FilterSet[] = [
  */
 const hasNoRow = (query: SQL): SQL => sql`coalesce((select false ${query} limit 1), true)`
 
-// Leaves out issues that the rules of checkout would refuse. The rules decide again under the lock.
+// Leaves out issues that the rules of checkout would refuse, which decide again under the lock, and those on which the agent waits for an answer.
 const isClaimable = (alias: string, filterSet: FilterSet, row = sql.raw(alias)): SQL => sql`${row}.hidden_at is null
   and ${row}.id <> all(${param('rejectedIds', 'uuid[]')})
   ${filterSet.project ? sql`and ${row}.project_id = ${param('projectId', 'uuid')}` : sql``}
@@ -62,6 +63,7 @@ const isClaimable = (alias: string, filterSet: FilterSet, row = sql.raw(alias)):
   }
   and ${hasNoRow(sql`from ${evictions} e where e.issue_id = ${row}.id and e.run_id = ${param('runId', 'uuid')}`)}
   and ${hasNoRow(sql`from ${blockers} b join ${issues} n on n.id = b.blocker_issue_id where b.blocked_issue_id = ${row}.id and not ${isClosedSql('n')}`)}
+  and ${hasNoRow(sql`from ${interactions} q where q.issue_id = ${row}.id and q.status = 'pending' and q.created_by_agent_id = ${param('agentId', 'uuid')}`)}
   and ${hasNoRow(sql`from ${projects} p where p.id = ${row}.project_id and p.paused_at is not null`)}
   and ${hasNoRow(sql`from ${runs} r where ${liveHolderOf(alias)}`)}`
 

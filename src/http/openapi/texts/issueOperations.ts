@@ -59,7 +59,7 @@ export const issues: OperationTexts = {
 export const holds: OperationTexts = {
   'POST /api/companies/:companyId/issues/claim': op(
     'claimIssue',
-    'Chooses first among the assignments of the agent, then by priority, then by age. Answers 204 when there is no such issue. Simultaneous claims do not wait for each other.',
+    'Chooses first among the assignments of the agent, then by priority, then by age. Leaves out issues on which a question of the agent waits for an answer; a checkout takes such an issue all the same. Answers 204 when there is no such issue. Simultaneous claims do not wait for each other.',
     'ClaimedIssue',
   ),
   'POST /api/issues/:id/checkout': op(
