@@ -1,8 +1,10 @@
 import type { Locator, Page } from 'playwright-core'
 import { describe, expect, test } from 'vitest'
+import { MAX_IMPORT_BYTES } from '../../org/skills/rules.ts'
 import { hasChromium } from '../testing/browser.ts'
 import { auditCount, lastAudit, world } from '../testing/world.ts'
 import type { TestAgent, World } from '../testing/world.ts'
+import { zipOf } from '../testing/zipArchive.ts'
 import { findingsOf } from './axe.ts'
 import { useConsole } from './consoleWorld.ts'
 
@@ -82,6 +84,44 @@ describe.skipIf(!hasChromium)('the pages of skills and instructions in the conso
     await page.getByText('a program').waitFor()
     expect(await lastAudit(server(), here.company.id, 'company.skills_imported')).toMatchObject({ actorId: 'local-board' })
     expect(await skillsOf(here)).toMatchObject([{ slug: 'release-notes', trustLevel: 'scripts_executables' }])
+  })
+
+  test('A skill is imported by a file: a refusal says the limit and keeps the choice, and an archive says what it left out', async () => {
+    const here = await world(server())
+    const page = await open(pathOf(here, 'skills'))
+    await page.getByText('The company has no skill of its own yet.').waitFor()
+    await page.keyboard.press('n')
+    const form = dialog(page, 'Import a skill')
+    await form.getByLabel('From').selectOption({ label: 'A file of this computer: a text or an archive' })
+    const file = form.getByLabel('File', { exact: true })
+    const send = form.getByRole('button', { name: 'Import', exact: true })
+    const chosen = (): Promise<unknown> => file.evaluate((input) => (input as unknown as { files: { name: string }[] }).files[0]?.name)
+    const audits = await auditCount(server())
+    await send.click()
+    expect(await file.evaluate((input) => (input as unknown as { validity: { valueMissing: boolean } }).validity.valueMissing)).toBe(true)
+    await file.setInputFiles({ name: 'large.md', mimeType: 'text/markdown', buffer: Buffer.alloc(MAX_IMPORT_BYTES + 1, 'x') })
+    await send.click()
+    await form.getByRole('alert').getByText(`File exceeds ${MAX_IMPORT_BYTES} bytes`).waitFor()
+    expect([await chosen(), await auditCount(server())]).toEqual(['large.md', audits])
+    expect(await findingsOf(page, 'a refused file')).toEqual([])
+    const entries = [
+      ['release-notes/SKILL.md', TEXT],
+      ['release-notes/scripts/list.sh', 'git log\n'],
+      ['release-notes/logo.png', '\0\u0001'],
+    ] as const
+    await file.setInputFiles({ name: 'notes.zip', mimeType: 'application/zip', buffer: zipOf(entries) })
+    await send.click()
+    await notice(page, 'The skill release-notes is imported')
+    await form.getByRole('status', { name: 'What was left out' }).getByText('logo.png', { exact: false }).waitFor()
+    expect(await skillsOf(here)).toMatchObject([{ slug: 'release-notes', trustLevel: 'scripts_executables' }])
+    await form.getByRole('button', { name: 'Close' }).click()
+    await row(page, 'Skills', 'release-notes').waitFor()
+    await page.keyboard.press('n')
+    await form.getByLabel('From').selectOption({ label: 'A file of this computer: a text or an archive' })
+    await file.setInputFiles({ name: 'SKILL.md', mimeType: 'text/markdown', buffer: Buffer.from(TEXT.replace('release-notes', 'letters')) })
+    await send.click()
+    await page.getByRole('heading', { level: 1, name: 'letters' }).waitFor()
+    expect((await skillsOf(here)).map(({ slug }) => slug).toSorted()).toEqual(['letters', 'release-notes'])
   })
 
   test('A skill is given to an agent on its page, stands at the skill, and is deleted only when no agent has it', async () => {

@@ -3,6 +3,7 @@ import type { ReactNode } from 'react'
 import { inBackground } from '../../api/background.ts'
 import { useCompanyPath } from '../../frame/company.tsx'
 import { Dialog } from '../../parts/Dialog.tsx'
+import { FileField } from '../../parts/FileField.tsx'
 import { SelectField, TextField } from '../../parts/fields.tsx'
 import { notify } from '../../parts/notices.tsx'
 import { Problem } from '../../parts/Problem.tsx'
@@ -15,8 +16,13 @@ import type { TypedFile } from './words.ts'
 
 const ways = [
   { value: 'text', label: 'Texts that I paste' },
+  { value: 'file', label: 'A file of this computer: a text or an archive' },
   { value: 'folder', label: 'A folder of the host, which the operator allowed' },
 ]
+
+const ACCEPTED = '.md,.markdown,.txt,.tar,.tgz,.gz,.zip'
+const FILE_HINT = 'The text of one SKILL.md, or a folder of skills as .zip, .tar or .tar.gz.'
+const FOLDER_HINT = 'The whole path on the host of the server.'
 
 /** The sentences of the server about the parts of an import that are no skill. */
 function problemsIn(problem: ApiProblem | null): readonly string[] {
@@ -24,17 +30,19 @@ function problemsIn(problem: ApiProblem | null): readonly string[] {
   return Array.isArray(details?.problems) ? details.problems.map(String) : []
 }
 
-/** Imports skills from pasted texts or from a folder, and goes to the skill. */
+/** Imports skills from pasted texts, a file or a folder, and goes to the skill. */
 export function ImportDialog({ onClose }: { readonly onClose: () => void }): ReactNode {
   const [way, setWay] = useState('text')
   const [files, setFiles] = useState<readonly TypedFile[]>([firstFile])
+  const [file, setFile] = useState<File | null>(null)
   const [folder, setFolder] = useState('')
   const pathOf = useCompanyPath()
   const act = useImportSkills()
   const repeated = repeatedPath(files)
   const warnings = act.data?.warnings ?? problemsIn(act.error)
   const submit = async (): Promise<void> => {
-    const { imported, warnings: said } = await act.mutateAsync(way === 'text' ? { files: filesOf(files) } : { source: folder.trim() })
+    const typed = way === 'text' ? { files: filesOf(files) } : { source: folder.trim() }
+    const { imported, warnings: said } = await act.mutateAsync(way === 'file' && file !== null ? file : typed)
     notify(imported.length === 1 ? `The skill ${imported[0]?.slug ?? ''} is imported` : `${imported.length} skills are imported`)
     // The parts that the server has left out have to be read first.
     if (said.length > 0) return
@@ -51,17 +59,10 @@ export function ImportDialog({ onClose }: { readonly onClose: () => void }): Rea
         }}
       >
         <SelectField label="From" value={way} onChange={setWay} choices={ways} />
-        {way === 'text' ? (
-          <Files files={files} onChange={setFiles} />
-        ) : (
-          <TextField
-            label="Folder"
-            value={folder}
-            onChange={setFolder}
-            hint="The whole path on the host of the server."
-            isRequired
-            maxLength={1000}
-          />
+        {way === 'text' && <Files files={files} onChange={setFiles} />}
+        {way === 'file' && <FileField label="File" accept={ACCEPTED} hint={FILE_HINT} onChange={setFile} />}
+        {way === 'folder' && (
+          <TextField label="Folder" value={folder} onChange={setFolder} hint={FOLDER_HINT} isRequired maxLength={1000} />
         )}
         <p className="soft">Agents that get a skill do what it says. Read it before you import it.</p>
         {repeated !== null && <p className="note">Two files have the path {repeated}.</p>}

@@ -35,12 +35,21 @@ export function useUpdateStatus(skillId: string, isEnabled: boolean): UseQueryRe
 
 const NOUNS = ['skills', 'skill', 'agent']
 
-/** The texts of a skill by their paths, or a folder of the host. */
-export type ImportBody = { readonly files: Readonly<Record<string, string>> } | { readonly source: string }
+/** The texts of a skill by their paths, a folder of the host, or a file: one text, or an archive. */
+export type ImportBody = { readonly files: Readonly<Record<string, string>> } | { readonly source: string } | File
+
+function formOf(file: File): FormData {
+  const form = new FormData()
+  form.append('file', file)
+  return form
+}
 
 export function useImportSkills(): UseMutationResult<ImportedSkills, ApiProblem, ImportBody> {
   const { id } = useCompany()
-  return useAct(NOUNS, async (body: ImportBody) => (await request<ImportedSkills>('POST', `/companies/${id}/skills/import`, { body })).data)
+  return useAct(NOUNS, async (body: ImportBody) => {
+    const [path, sent] = body instanceof File ? ['upload', formOf(body)] : ['import', body]
+    return (await request<ImportedSkills>('POST', `/companies/${id}/skills/${path}`, { body: sent })).data
+  })
 }
 
 export function useScanProjects(): UseMutationResult<ScannedSkills, ApiProblem, void> {
