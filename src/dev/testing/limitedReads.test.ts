@@ -19,7 +19,7 @@ const memberWith = (role: MemberRole, grants: readonly GrantKey[]): BoardActor =
   session: null,
 })
 
-/** Reads that some role has. What the instance and agents read alone is on no page of a company. */
+/** Reads that some role has. Those of the instance and of agents alone are on no page of a company. */
 const reads = declaredRoutes().filter(({ method, permission }) => method === 'get' && roleFor(permission) !== null)
 
 test.for(namedRoutes(reads))(
