@@ -517,7 +517,7 @@ CREATE TABLE cost_events (
   CONSTRAINT cost_events_pkey PRIMARY KEY (id),
   CONSTRAINT cost_events_tokens_check CHECK (input_tokens >= 0 AND cached_input_tokens >= 0 AND output_tokens >= 0)
 );
-CREATE INDEX cost_events_company ON public.cost_events USING btree (company_id, occurred_at, id);
+CREATE INDEX cost_events_company ON public.cost_events USING btree (company_id, occurred_at, id) INCLUDE (agent_id, project_id, provider, biller, billing_type, model, microcents, input_tokens, cached_input_tokens, output_tokens, is_priced);
 CREATE UNIQUE INDEX cost_events_external_key ON public.cost_events USING btree (company_id, agent_id, external_id) WHERE (external_id IS NOT NULL);
 
 CREATE TABLE cost_rollups (
@@ -1536,10 +1536,12 @@ CREATE TABLE run_costs (
   reported_cached_input_tokens bigint DEFAULT 0 NOT NULL,
   reported_output_tokens bigint DEFAULT 0 NOT NULL,
   created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+  first_event_id uuid,
+  first_occurred_at timestamp(3) with time zone,
   CONSTRAINT run_costs_run_id_is_subscription_pk PRIMARY KEY (run_id, is_subscription)
 );
 CREATE INDEX run_costs_agent ON public.run_costs USING btree (agent_id, created_at DESC NULLS LAST);
-CREATE INDEX run_costs_company ON public.run_costs USING btree (company_id);
+CREATE INDEX run_costs_company ON public.run_costs USING btree (company_id, first_occurred_at);
 
 CREATE TABLE run_event_floors (
   company_id uuid NOT NULL,

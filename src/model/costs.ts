@@ -45,6 +45,7 @@ export const costEvents = pgTable(
     createdAt: createdAt(),
   },
   (table) => [
+    // The migration 0050 lets the index have the columns of the sums as well, so that the events of a part of an hour are read from it alone.
     index('cost_events_company').on(table.companyId, table.occurredAt, table.id),
     uniqueIndex('cost_events_external_key')
       .on(table.companyId, table.agentId, table.externalId)
@@ -129,12 +130,15 @@ export const runCosts = pgTable(
     reportedInputTokens: count('reported_input_tokens'),
     reportedCachedInputTokens: count('reported_cached_input_tokens'),
     reportedOutputTokens: count('reported_output_tokens'),
+    /** The event that made the row, and its instant: the run counts in the range that has it. */
+    firstEventId: uuid('first_event_id'),
+    firstOccurredAt: instantColumn('first_occurred_at'),
     createdAt: createdAt(),
   },
   (table) => [
     primaryKey({ columns: [table.runId, table.isSubscription] }),
     index('run_costs_agent').on(table.agentId, table.createdAt.desc()),
-    index('run_costs_company').on(table.companyId),
+    index('run_costs_company').on(table.companyId, table.firstOccurredAt),
   ],
 )
 

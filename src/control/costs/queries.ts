@@ -16,7 +16,17 @@ import { refuse } from '../../platform/kernel/errors.ts'
 import type { Page } from '../../platform/kernel/page.ts'
 import { givenRange, rangeParams } from './ranges.ts'
 import type { RangeParams, TimeRange } from './ranges.ts'
-import { costliestFirst, spendingAndRunsIn, spendingIn, spentCents, sumColumns, sumColumnsByBilling, unpricedEvents } from './sums.ts'
+import {
+  costliestFirst,
+  hasEvents,
+  spendingAndRunsBy,
+  spendingBy,
+  spentCents,
+  summedCounters,
+  sumColumns,
+  sumColumnsByBilling,
+  unpricedEvents,
+} from './sums.ts'
 import type {
   costByAgentModelView,
   costByAgentView,
@@ -34,8 +44,8 @@ type Summary = Row<typeof costSummaryView>
 type CostEvent = Row<typeof costEventView>
 
 const companyId = param('companyId', 'uuid')
-const spending = sql`(${spendingIn(givenRange)}) spending`
-const spendingAndRuns = sql`(${spendingAndRunsIn(givenRange)}) spending`
+const spending = (keys: string): SQL => sql`(${spendingBy(sql.raw(keys), givenRange)}) spending`
+const spendingAndRuns = (keys: string): SQL => sql`(${spendingAndRunsBy(sql.raw(keys), givenRange)}) spending`
 
 // A deleted agent or project has no name any more, and what it spent stays.
 const agentField = (column: SQL): SQL => sql`(select ${column} from ${agents} a where a.id = agent_id and a.company_id = ${companyId})`
@@ -45,7 +55,7 @@ const billing = sql`provider, biller, billing_type as "billingType", model`
 
 const summary = statement<RangeParams, Omit<Summary, 'utilizationPercent'>>('cost_summary').read(sql`
   select c.id as "companyId", c.budget_monthly_cents as "budgetCents", s.*
-  from ${companies} c cross join (select ${spentCents} as "spendCents", ${unpricedEvents} as "unpricedEventCount" from ${spending}) s
+  from ${companies} c cross join (select ${spentCents} as "spendCents", ${unpricedEvents} as "unpricedEventCount" from ${spending('biller')}) s
   where c.id = ${companyId}`)
 
 /** The spending of a company, next to its monthly budget. @throws Refusal `not_found` */
@@ -65,19 +75,19 @@ const listOfSums =
 export const listCostsByAgent = listOfSums(
   statement<RangeParams, Row<typeof costByAgentView>>('cost_by_agent').read(sql`
     select agent_id as "agentId", ${agentName} as "agentName", ${agentField(sql`a.status`)} as "agentStatus", ${sumColumnsByBilling}
-    from ${spendingAndRuns} group by agent_id ${costliestFirst(sql`agent_id`)}`),
+    from ${spendingAndRuns('agent_id, billing_type')} group by agent_id ${costliestFirst(sql`agent_id`)}`),
 )
 
 export const listCostsByAgentModel = listOfSums(
   statement<RangeParams, Row<typeof costByAgentModelView>>('cost_by_agent_model').read(sql`
     select agent_id as "agentId", ${agentName} as "agentName", ${billing}, ${sumColumns}
-    from ${spending} group by agent_id, provider, biller, billing_type, model
+    from ${spending('agent_id, provider, biller, billing_type, model')} group by agent_id, provider, biller, billing_type, model
     ${costliestFirst(sql`agent_id, provider, biller, billing_type, model`)}`),
 )
 
 export const listCostsByProvider = listOfSums(
   statement<RangeParams, Row<typeof costByProviderView>>('cost_by_provider').read(sql`
-    select ${billing}, ${sumColumnsByBilling} from ${spendingAndRuns} group by provider, biller, billing_type, model
+    select ${billing}, ${sumColumnsByBilling} from ${spendingAndRuns('provider, biller, billing_type, model')} group by provider, biller, billing_type, model
     ${costliestFirst(sql`provider, biller, billing_type, model`)}`),
 )
 
@@ -85,13 +95,15 @@ export const listCostsByBiller = listOfSums(
   statement<RangeParams, Row<typeof costByBillerView>>('cost_by_biller').read(sql`
     select biller, ${sumColumnsByBilling}, count(distinct provider)::int as "providerCount",
       count(distinct (provider, model))::int as "modelCount"
-    from ${spendingAndRuns} group by biller ${costliestFirst(sql`biller`)}`),
+    from (select biller, billing_type, provider, model, ${summedCounters}
+      from ${spendingAndRuns('biller, billing_type, provider, model')} group by biller, billing_type, provider, model ${hasEvents}) spending
+    group by biller ${costliestFirst(sql`biller`)}`),
 )
 
 export const listCostsByProject = listOfSums(
   statement<RangeParams, Row<typeof costByProjectView>>('cost_by_project').read(sql`
     select project_id as "projectId", ${projectName} as "projectName", ${sumColumns}
-    from ${spending} group by project_id ${costliestFirst(sql`project_id`)}`),
+    from ${spending('project_id')} group by project_id ${costliestFirst(sql`project_id`)}`),
 )
 
 const lastHours = sql`select name, hours, (now() - make_interval(hours => hours)) at time zone 'UTC' as starts, now() at time zone 'UTC' as ends
@@ -99,7 +111,7 @@ const lastHours = sql`select name, hours, (now() - make_interval(hours => hours)
 
 const windowSpend = statement<{ companyId: string }, Row<typeof windowSpendView>>('cost_window_spend').read(sql`
   select provider, biller, name as "window", hours as "windowHours", ${sumColumns}
-  from (${spendingIn(lastHours)}) spending group by provider, biller, name, hours ${costliestFirst(sql`hours, provider, biller`)}`)
+  from (${spendingBy(sql`provider, biller`, lastHours)}) spending group by provider, biller, name, hours ${costliestFirst(sql`hours, provider, biller`)}`)
 
 /** The spending with each provider in the last 5 hours, 24 hours and 7 days. */
 export const listWindowSpend = async (ctx: Ctx): Promise<Row<typeof windowSpendView>[]> =>

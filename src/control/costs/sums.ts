@@ -4,38 +4,44 @@ import { sql } from 'drizzle-orm'
 import type { SQL } from 'drizzle-orm'
 import { costEvents, costRollups, runCosts } from '../../model/costs.ts'
 import { centsSql, isSubscriptionSql } from '../../model/money.ts'
-import { param } from '../../platform/db/statement.ts'
 import { partsOf } from './ranges.ts'
 
-const keys = sql`agent_id, project_id, provider, biller, billing_type, model`
-const companyId = param('companyId', 'uuid')
+const ofPart = (at: SQL): SQL => sql`company_id = part.company_id and ${at} >= part.low and ${at} < part.high`
 
-// `run_costs` is made with the first event of a run in a class of billing, in the same transaction, so both have the same instant.
-// Several events of the run in that transaction occurred at one instant, so they are in one part of every range; one of them counts.
-// A look-up for each event: `exists` would be planned as a read of the runs of all companies.
-const beginsRun = sql`case when row_number() over (partition by e.heartbeat_run_id, ${isSubscriptionSql(sql`e.billing_type`)}, e.created_at
-    order by e.id) = 1
-  then coalesce((select 1 from ${runCosts} rc where rc.run_id = e.heartbeat_run_id
-    and rc.is_subscription = ${isSubscriptionSql(sql`e.billing_type`)} and rc.created_at = e.created_at limit 1), 0) else 0 end`
+const counters = ['microcents', 'input_tokens', 'cached_input_tokens', 'output_tokens', 'event_count', 'unpriced_count', 'run_count']
+/** The counters under their own names, for sums of sums. */
+export const summedCounters = sql.raw(counters.map((name) => `sum(${name})::bigint as ${name}`).join(', '))
+const signedSums = sql.raw(counters.map((name) => `(sum(${name}) * part.sign)::bigint as ${name}`).join(', '))
+
+const zeros = (count: number): SQL => sql.raw(Array.from({ length: count }, () => '0::bigint').join(', '))
+
+// A run counts where its first event of a class of billing is. There are few of these, so each is looked up.
+const firstEvents = sql`union all
+  select e.agent_id, e.project_id, e.provider, e.biller, e.billing_type, e.model, ${zeros(6)}, 1::bigint
+  from (select first_event_id from ${runCosts} where part.grain = 'event' and ${ofPart(sql`first_occurred_at`)}) r
+  join ${costEvents} e on e.id = r.first_event_id`
 
 /**
- * The spending of the company of the parameter `companyId` in each range: rows by agent, project, provider, biller, billing type and model,
- * several for one of these, with the columns of the range. It reads the sums of the largest units that fit, and events only for what is
- * left of an hour, so its time does not grow with the number of events in whole hours.
+ * The spending of the company of the parameter `companyId` in each range: rows by the keys, several for one of these, with the columns of the range.
+ * The sum of their counters is that of the range. Keys whose `event_count` adds up to 0 have no events in it: one part had what another took away.
+ * It reads the sums of the largest units that fit, and events only for what is left of an hour; these from the index alone.
+ * @param keys columns of the sums, separated by commas
  * @param ranges as for `partsOf`
  */
-export const spendingIn = (ranges: SQL): SQL => spendingWith(ranges, sql``, sql``)
+export const spendingBy = (keys: SQL, ranges: SQL): SQL => spendingWith(keys, ranges, sql``)
 
-/** The same with `run_count`. Only lists that show runs read it: within an hour it costs a sort and a look-up for each event. */
-export const spendingAndRunsIn = (ranges: SQL): SQL => spendingWith(ranges, sql`, run_count`, sql`, ${beginsRun}`)
+/** The same with `run_count`, which is 0 otherwise. Only lists that show runs read it. */
+export const spendingAndRunsBy = (keys: SQL, ranges: SQL): SQL => spendingWith(keys, ranges, firstEvents)
 
-const spendingWith = (ranges: SQL, ofSums: SQL, ofEvents: SQL): SQL => sql`
+const spendingWith = (keys: SQL, ranges: SQL, runsOfEvents: SQL): SQL => sql`
   select part.*, s.* from (${partsOf(ranges)}) part cross join lateral (
-    select ${keys}, microcents, input_tokens, cached_input_tokens, output_tokens, unpriced_count${ofSums}
-    from ${costRollups} where company_id = ${companyId} and grain = part.grain and bucket >= part.low and bucket < part.high
-    union all
-    select ${keys}, microcents, input_tokens, cached_input_tokens, output_tokens, (not is_priced)::int${ofEvents}
-    from ${costEvents} e where part.grain = 'event' and company_id = ${companyId} and occurred_at >= part.low and occurred_at < part.high) s`
+    select ${keys}, ${signedSums} from (
+      select agent_id, project_id, provider, biller, billing_type, model, ${sql.raw(counters.join(', '))}
+      from ${costRollups} where grain = part.grain and ${ofPart(sql`bucket`)}
+      union all
+      select agent_id, project_id, provider, biller, billing_type, model, microcents, input_tokens, cached_input_tokens, output_tokens,
+        1::bigint, (not is_priced)::int::bigint, 0::bigint
+      from ${costEvents} where part.grain = 'event' and ${ofPart(sql`occurred_at`)} ${runsOfEvents}) entry group by ${keys}) s`
 
 const total = (column: SQL, condition?: SQL): SQL =>
   sql`coalesce(sum(${column})${condition === undefined ? sql`` : sql` filter (where ${condition})`}, 0)::bigint`
@@ -62,5 +68,9 @@ export const sumColumnsByBilling = sql`${sumColumns}, ${total(sql`run_count`, sq
 /** The most rows of a list of sums. A company that has more of them sees the costliest. */
 const MAX_ROWS = 1000
 
+/** Keeps what has events in the range, a correction included. */
+export const hasEvents = sql`having sum(event_count) > 0`
+
 /** The end of a list of sums: the costliest first. @param ties columns that make the order unique */
-export const costliestFirst = (ties: SQL): SQL => sql`order by sum(microcents) desc, ${ties} limit ${sql.raw(String(MAX_ROWS))}`
+export const costliestFirst = (ties: SQL): SQL =>
+  sql`${hasEvents} order by sum(microcents) desc, ${ties} limit ${sql.raw(String(MAX_ROWS))}`

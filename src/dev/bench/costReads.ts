@@ -35,15 +35,17 @@ const statementsOf = (companyId: string, events: number): readonly string[] => [
         ((random() * ${AGENTS - 1})::int * (random() < 0.1)::int) % 4 as shift from generate_series(1, ${events}) i) drawn
     join (select id, (row_number() over (order by id) - 1)::int as place from agents where company_id = '${companyId}') a on a.place = drawn.agent
     cross join lateral (select drawn.at, (a.place + drawn.shift) % 4 as model) e`,
-  `insert into run_costs (company_id, run_id, is_subscription, agent_id, created_at)
-    select company_id, heartbeat_run_id, billing_type = 'subscription_included', agent_id, min(created_at)
-    from cost_events where company_id = '${companyId}' group by 1, 2, 3, 4`,
+  `insert into run_costs (company_id, run_id, is_subscription, agent_id, first_event_id, first_occurred_at)
+    select distinct on (heartbeat_run_id, is_subscription) company_id, heartbeat_run_id, billing_type = 'subscription_included' as is_subscription,
+      agent_id, id, occurred_at
+    from cost_events where company_id = '${companyId}' order by heartbeat_run_id, is_subscription, occurred_at, id`,
   `insert into cost_rollups (company_id, grain, bucket, agent_id, project_id, provider, biller, billing_type, model, shard, microcents,
-      input_tokens, cached_input_tokens, output_tokens, event_count)
+      input_tokens, cached_input_tokens, output_tokens, event_count, run_count)
     select company_id, grain, date_trunc(grain, occurred_at, 'UTC'), agent_id, project_id, provider, biller, billing_type, model,
       case when date_trunc(grain, occurred_at, 'UTC') < date_trunc(grain, now() - interval '1 hour', 'UTC') then 0 else hashtext(id::text) & 3 end,
-      sum(microcents), sum(input_tokens), sum(cached_input_tokens), sum(output_tokens), count(*)
-    from cost_events, unnest(array['month', 'day', 'hour']) grain where company_id = '${companyId}' group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10`,
+      sum(microcents), sum(input_tokens), sum(cached_input_tokens), sum(output_tokens), count(*), count(first_event_id)
+    from (select e.*, first_event_id from cost_events e left join run_costs on first_event_id = id where e.company_id = '${companyId}') e,
+      unnest(array['month', 'day', 'hour']) grain group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10`,
 ]
 
 async function plant(sql: Pool, companyId: string, events: number): Promise<void> {

@@ -49,19 +49,16 @@ const plant = `
       "outputTokens", microcents, "isPriced", "occurredAt" from given
     returning *, billing_type = 'subscription_included' as is_subscription),
   run as (
-    insert into run_costs (company_id, run_id, is_subscription, agent_id, created_at)
-    select distinct on (heartbeat_run_id, is_subscription) company_id, heartbeat_run_id, is_subscription, agent_id, created_at
-    from e where heartbeat_run_id is not null
-    on conflict do nothing returning run_id, is_subscription),
-  first as (
-    select distinct on (run.run_id, run.is_subscription) e.id
-    from run join e on e.heartbeat_run_id = run.run_id and e.is_subscription = run.is_subscription order by run.run_id, run.is_subscription, e.id),
+    insert into run_costs (company_id, run_id, is_subscription, agent_id, first_event_id, first_occurred_at, created_at)
+    select distinct on (heartbeat_run_id, is_subscription) company_id, heartbeat_run_id, is_subscription, agent_id, id, occurred_at, created_at
+    from e where heartbeat_run_id is not null order by heartbeat_run_id, is_subscription, id
+    on conflict do nothing returning first_event_id),
   sums as (
     insert into cost_rollups as r (company_id, grain, bucket, agent_id, project_id, provider, biller, billing_type, model, shard, microcents,
       input_tokens, cached_input_tokens, output_tokens, event_count, unpriced_count, run_count)
     select company_id, grain, date_trunc(grain, occurred_at, 'UTC'), agent_id, project_id, provider, biller, billing_type, model,
       hashtext(id::text) & 3, sum(microcents), sum(input_tokens), sum(cached_input_tokens), sum(output_tokens), count(*),
-      count(*) filter (where not is_priced), count(*) filter (where id in (select id from first))
+      count(*) filter (where not is_priced), count(*) filter (where id in (select first_event_id from run))
     from e, unnest(array['month', 'day', 'hour']) grain group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
     on conflict on constraint cost_rollups_key do update set microcents = r.microcents + excluded.microcents,
       input_tokens = r.input_tokens + excluded.input_tokens, cached_input_tokens = r.cached_input_tokens + excluded.cached_input_tokens,

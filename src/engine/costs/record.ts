@@ -41,21 +41,19 @@ const insertEvents = statement<{ companyId: string; rows: string }, CostRow>('co
     returning *),
   of_runs as (
     insert into ${runCosts} as rc (company_id, run_id, is_subscription, agent_id, ${sumColumns},
-      reported_microcents, reported_input_tokens, reported_cached_input_tokens, reported_output_tokens)
+      reported_microcents, reported_input_tokens, reported_cached_input_tokens, reported_output_tokens, first_event_id, first_occurred_at)
     select company_id, heartbeat_run_id, ${isSubscriptionSql(sql`billing_type`)}, agent_id, ${sums},
       coalesce(sum(microcents) filter (where source = 'reported'), 0), coalesce(sum(input_tokens) filter (where source = 'reported'), 0),
-      coalesce(sum(cached_input_tokens) filter (where source = 'reported'), 0), coalesce(sum(output_tokens) filter (where source = 'reported'), 0)
+      coalesce(sum(cached_input_tokens) filter (where source = 'reported'), 0), coalesce(sum(output_tokens) filter (where source = 'reported'), 0),
+      (array_agg(id order by id))[1], (array_agg(occurred_at order by id))[1]
     from ev where heartbeat_run_id is not null group by 1, 2, 3, 4 order by 2, 3
     on conflict (run_id, is_subscription) do update set ${added('rc', [...counters, ...reportedCounters])}
-    returning run_id, is_subscription, xmax = 0 as is_first),
-  counted as (
-    select ev.*, coalesce(r.is_first and row_number() over (partition by ev.heartbeat_run_id, ${isSubscriptionSql(sql`ev.billing_type`)} order by ev.id) = 1, false) as is_first
-    from ev left join of_runs r on r.run_id = ev.heartbeat_run_id and r.is_subscription = ${isSubscriptionSql(sql`ev.billing_type`)}),
+    returning first_event_id),
   rolled as (
     insert into ${costRollups} as cr (${rollupKey}, ${sumColumns}, run_count)
     select company_id, g.grain, date_trunc(g.grain, occurred_at at time zone 'UTC') at time zone 'UTC', agent_id, project_id, provider, biller, billing_type, model,
-      pg_backend_pid() % ${SHARDS}, ${sums}, count(*) filter (where is_first)
-    from counted cross join (values ('month'), ('day'), ('hour')) g (grain)
+      pg_backend_pid() % ${SHARDS}, ${sums}, count(first_event_id)
+    from ev left join of_runs on first_event_id = ev.id cross join (values ('month'), ('day'), ('hour')) g (grain)
     group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 order by 1, 2, 3, 4, 5, 6, 7, 8, 9
     on conflict on constraint cost_rollups_key do update set ${addedSums})
   select ${columnsOf(costEvents)} from ev as "cost_events"`)
