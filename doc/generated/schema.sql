@@ -538,7 +538,7 @@ CREATE TABLE cost_rollups (
   event_count bigint DEFAULT 0 NOT NULL,
   unpriced_count bigint DEFAULT 0 NOT NULL,
   run_count bigint DEFAULT 0 NOT NULL,
-  CONSTRAINT cost_rollups_grain_check CHECK (grain = ANY (ARRAY['month'::text, 'day'::text, 'hour'::text])),
+  CONSTRAINT cost_rollups_grain_check CHECK (grain = ANY (ARRAY['month'::text, 'day'::text, '3h'::text, '20m'::text])),
   CONSTRAINT cost_rollups_key UNIQUE NULLS NOT DISTINCT (company_id, grain, bucket, agent_id, project_id, provider, biller, billing_type, model, shard)
 );
 CREATE INDEX cost_rollups_divided ON public.cost_rollups USING btree (grain, bucket) WHERE (shard > 0);

@@ -142,7 +142,7 @@ const faults: Readonly<Record<string, (here: World, other: World) => Promise<voi
   },
   async 'cost.sums'(_, other) {
     await spend(server(), { companyId: other.company.id, agentId: (await other.agent()).id, cents: 3 })
-    await query("update cost_rollups set microcents = microcents + 1 where company_id = $1 and grain = 'hour'", other.company.id)
+    await query("update cost_rollups set microcents = microcents + 1 where company_id = $1 and grain = '20m'", other.company.id)
   },
   async 'issue.counts'(_, other) {
     await other.issue()

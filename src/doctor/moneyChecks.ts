@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { budgetPolicies, budgetReservations, budgetStates } from '../model/budgets.ts'
 import { costEvents, costRollups } from '../model/costs.ts'
+import { bucketSql } from '../model/money.ts'
 import { runs } from '../model/runs.ts'
 import { sqlCheck } from './check.ts'
 import type { SqlCheck } from './check.ts'
@@ -12,7 +13,8 @@ const hardWindows = sql`${budgetPolicies} bp join ${budgetStates} w on w.policy_
   and w.window_start = case bp.window_kind when 'lifetime' then timestamptz '1970-01-01T00:00:00Z' else ${monthOf('now()')} end`
 const isHard = sql.raw('bp.is_active and bp.hard_stop_enabled')
 
-const hour = sql.raw("date_trunc('hour', e.occurred_at at time zone 'UTC') at time zone 'UTC'")
+/** The unit of the finest sums that an event adds to. */
+const unit = sql`(${bucketSql(sql`'20m'`, sql`(e.occurred_at at time zone 'UTC')`)}) at time zone 'UTC'`
 
 /** The promises about limits and costs, true at every commit. */
 export const moneyChecks: readonly SqlCheck[] = [
@@ -58,11 +60,11 @@ export const moneyChecks: readonly SqlCheck[] = [
       meaning: 'The sums of costs differ from the cost events that they are made of, so reports of costs are wrong.',
       remedy: 'Nothing of this server changes one without the other: find out what wrote to cost_rollups or cost_events.',
     },
-    sql`select s.company_id, s.company_id as id, null::uuid as agent_id, format('the costs of the company %s are %s by its events and %s by the sums per hour', s.company_id,
+    sql`select s.company_id, s.company_id as id, null::uuid as agent_id, format('the costs of the company %s are %s by its events and %s by the sums', s.company_id,
         s.events, s.sums) as what
       from (select coalesce(e.company_id, r.company_id) as company_id, coalesce(e.sum, 0) as events, coalesce(r.sum, 0) as sums
-        from (select e.company_id, ${hour} as bucket, sum(e.microcents) as sum from ${costEvents} e group by 1, 2) e
-        full join (select r.company_id, r.bucket, sum(r.microcents) as sum from ${costRollups} r where r.grain = 'hour' group by 1, 2) r
+        from (select e.company_id, ${unit} as bucket, sum(e.microcents) as sum from ${costEvents} e group by 1, 2) e
+        full join (select r.company_id, r.bucket, sum(r.microcents) as sum from ${costRollups} r where r.grain = '20m' group by 1, 2) r
           on r.company_id = e.company_id and r.bucket = e.bucket) s where s.events <> s.sums`,
   ),
 ]

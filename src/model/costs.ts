@@ -45,7 +45,7 @@ export const costEvents = pgTable(
     createdAt: createdAt(),
   },
   (table) => [
-    // The migration 0050 lets the index have the columns of the sums as well, so that the events of a part of an hour are read from it alone.
+    // The migration 0050 lets the index have the columns of the sums as well, so that the events of a part of a unit are read from it alone.
     index('cost_events_company').on(table.companyId, table.occurredAt, table.id),
     uniqueIndex('cost_events_external_key')
       .on(table.companyId, table.agentId, table.externalId)
@@ -57,11 +57,11 @@ export const costEvents = pgTable(
 )
 
 /**
- * The sums of cost events by month, day and hour. A summary reads whole months, then days, then hours, and events only for what is
- * left of an hour, so its cost does not grow with the number of events.
+ * The sums of cost events by month, by day, by three hours and by twenty minutes. A summary reads the largest units that fit, and events only
+ * for what is left of twenty minutes, so its cost hardly grows with the number of events.
  *
  * Events of different agents, projects and models add to different rows. `shard` divides those of one agent, so that servers
- * that write at once rarely wait for the same row; when an hour, day or month is over, its rows are added up in shard 0. There is
+ * that write at once rarely wait for the same row; when a unit is over, its rows are added up in shard 0. There is
  * no foreign key, because its check would be a lock of the company's row for each sum.
  */
 export const costRollups = pgTable(
@@ -69,7 +69,7 @@ export const costRollups = pgTable(
   {
     companyId: uuid('company_id').notNull(),
     grain: text('grain', { enum: rollupGrains }).notNull(),
-    /** The beginning of the month, day or hour, in UTC. */
+    /** The beginning of the unit, in UTC. */
     bucket: instantColumn('bucket').notNull(),
     agentId: uuid('agent_id').notNull(),
     projectId: uuid('project_id'),

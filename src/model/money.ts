@@ -21,7 +21,15 @@ export const isSubscriptionSql = (column: SQL): SQL => sql`(${column} = 'subscri
 export const costSources = ['reported', 'run_usage'] as const
 export type CostSource = (typeof costSources)[number]
 
-export const rollupGrains = ['month', 'day', 'hour'] as const
+export const rollupGrains = ['month', 'day', '3h', '20m'] as const
+
+/** The beginning of the unit of a grain that an instant lies in. @param at a timestamp in UTC */
+export const bucketSql = (grain: SQL, at: SQL): SQL => sql`case ${grain}
+  when '3h' then date_bin(interval '3 hours', ${at}, timestamp '2000-01-01') when '20m' then date_bin(interval '20 minutes', ${at}, timestamp '2000-01-01')
+  else date_trunc(${grain}, ${at}) end`
+
+/** The grains as rows `g (grain)`. */
+export const grainRows = sql.raw(`(values ${rollupGrains.map((grain) => `('${grain}')`).join(', ')}) g (grain)`)
 
 export const financeDirections = ['debit', 'credit'] as const
 export const financeEventKinds = [

@@ -41,37 +41,38 @@ describe('the parts of a range', () => {
       expect(await partsBetween(from, to)).toEqual([`+ ${from} month ${to}`])
   })
 
-  test('A range with ragged ends has days beside the months, hours beside the days, and events beside the hours', async () => {
-    expect(await partsBetween('2024-01-30T22:20:00.000Z', '2024-04-02T01:00:00.001Z')).toEqual([
-      '- 2024-01-30T22:00:00.000Z event 2024-01-30T22:20:00.000Z',
-      '+ 2024-01-30T22:00:00.000Z hour 2024-01-31T00:00:00.000Z',
+  test('A range with ragged ends has smaller units beside the larger ones, and events beside the smallest', async () => {
+    expect(await partsBetween('2024-01-30T20:25:00.000Z', '2024-04-02T03:20:00.001Z')).toEqual([
+      '- 2024-01-30T20:20:00.000Z event 2024-01-30T20:25:00.000Z',
+      '+ 2024-01-30T20:20:00.000Z 20m 2024-01-30T21:00:00.000Z',
+      '+ 2024-01-30T21:00:00.000Z 3h 2024-01-31T00:00:00.000Z',
       '+ 2024-01-31T00:00:00.000Z day 2024-02-01T00:00:00.000Z',
       '+ 2024-02-01T00:00:00.000Z month 2024-04-01T00:00:00.000Z',
       '+ 2024-04-01T00:00:00.000Z day 2024-04-02T00:00:00.000Z',
-      '+ 2024-04-02T00:00:00.000Z hour 2024-04-02T01:00:00.000Z',
-      '+ 2024-04-02T01:00:00.000Z event 2024-04-02T01:00:00.001Z',
+      '+ 2024-04-02T00:00:00.000Z 3h 2024-04-02T03:00:00.000Z',
+      '+ 2024-04-02T03:00:00.000Z 20m 2024-04-02T03:20:00.000Z',
+      '+ 2024-04-02T03:20:00.000Z event 2024-04-02T03:20:00.001Z',
     ])
   })
 
-  test('An end behind the middle of an hour, a day and a month is read from behind, and what lies behind it is taken away', async () => {
-    expect(await partsBetween('2024-01-01T00:00:00.000Z', '2024-03-20T20:40:00.000Z')).toEqual([
+  test('An end behind the middle of a unit is read from behind, and what lies behind it is taken away', async () => {
+    expect(await partsBetween('2024-01-01T00:00:00.000Z', '2024-03-20T20:15:00.000Z')).toEqual([
       '+ 2024-01-01T00:00:00.000Z month 2024-04-01T00:00:00.000Z',
-      '- 2024-03-20T20:40:00.000Z event 2024-03-20T21:00:00.000Z',
-      '- 2024-03-20T21:00:00.000Z hour 2024-03-21T00:00:00.000Z',
+      '- 2024-03-20T20:15:00.000Z event 2024-03-20T20:20:00.000Z',
+      '- 2024-03-20T20:20:00.000Z 20m 2024-03-20T21:00:00.000Z',
+      '- 2024-03-20T21:00:00.000Z 3h 2024-03-21T00:00:00.000Z',
       '- 2024-03-21T00:00:00.000Z day 2024-04-01T00:00:00.000Z',
     ])
   })
 
-  test('A short range is read directly: within an hour by events, within a day by hours, within a month by days', async () => {
-    expect(await partsBetween('2024-02-29T10:10:00.000Z', '2024-02-29T10:20:00.000Z')).toEqual([
-      '+ 2024-02-29T10:10:00.000Z event 2024-02-29T10:20:00.000Z',
-    ])
-    expect(await partsBetween('2024-02-28T10:00:00.000Z', '2024-02-28T14:00:00.000Z')).toEqual([
-      '+ 2024-02-28T10:00:00.000Z hour 2024-02-28T14:00:00.000Z',
-    ])
-    expect(await partsBetween('2024-02-10T00:00:00.000Z', '2024-02-15T00:00:00.000Z')).toEqual([
-      '+ 2024-02-10T00:00:00.000Z day 2024-02-15T00:00:00.000Z',
-    ])
+  test('A short range is read directly, by units of one size', async () => {
+    for (const [from, grain, to] of [
+      ['2024-02-29T10:08:00.000Z', 'event', '2024-02-29T10:13:00.000Z'],
+      ['2024-02-28T10:20:00.000Z', '20m', '2024-02-28T11:20:00.000Z'],
+      ['2024-02-28T09:00:00.000Z', '3h', '2024-02-28T15:00:00.000Z'],
+      ['2024-02-10T00:00:00.000Z', 'day', '2024-02-15T00:00:00.000Z'],
+    ] as const)
+      expect(await partsBetween(from, to)).toEqual([`+ ${from} ${grain} ${to}`])
   })
 
   test('A range that ends now is read from behind in all units, because nothing has happened there yet', async () => {
@@ -177,7 +178,7 @@ describe('the sum of a range', () => {
   }
 
   test(
-    'It is that of the events between random ends, on the edges of months, days and hours, in full hours and around the present as well',
+    'It is that of the events between random ends, on the edges of units, in full hours and around the present as well',
     { timeout: 120_000 },
     async () => {
       for (let round = 0; round < 150; round++) {
@@ -205,17 +206,17 @@ describe('the sum of a range', () => {
     const other = await world(server())
     const [one, two] = [await other.agent(), await other.agent()]
     await addCostEvents(server(), other.company.id, [
-      { agentId: one.id, occurredAt: '2024-02-14T10:25:00.000Z', model: 'small', microcents: 5 * CENT },
-      { agentId: two.id, occurredAt: '2024-02-14T10:45:00.000Z', model: 'large', microcents: 7 * CENT },
+      { agentId: one.id, occurredAt: '2024-02-14T10:05:00.000Z', model: 'small', microcents: 5 * CENT },
+      { agentId: two.id, occurredAt: '2024-02-14T10:15:00.000Z', model: 'large', microcents: 7 * CENT },
     ])
     const read = async (list: string, to: string): Promise<unknown> =>
       (await server().board.get(`/api/companies/${other.company.id}/costs/${list}?to=${to}`)).body
-    // The end lies near the end of the hour, so the hour is read, and its last events are taken away.
-    for (const to of ['2024-02-14T10:45:00.000Z', '2024-02-14T10:40:00.000Z', '2024-02-14T10:44:59.999Z']) {
+    // The end lies near the end of its twenty minutes, so these are read, and their last events are taken away.
+    for (const to of ['2024-02-14T10:15:00.000Z', '2024-02-14T10:12:00.000Z', '2024-02-14T10:14:59.999Z']) {
       expect(await read('by-agent', to)).toMatchObject([{ agentId: one.id, costCents: 5 }])
       expect(await read('by-biller', to)).toMatchObject([{ modelCount: 1, providerCount: 1 }])
     }
-    expect(await read('by-biller', '2024-02-14T10:55:00.000Z')).toMatchObject([{ modelCount: 2 }])
+    expect(await read('by-biller', '2024-02-14T10:18:00.000Z')).toMatchObject([{ modelCount: 2 }])
   })
 
   test('A run counts once for each class of billing, in one part of a divided range', async () => {

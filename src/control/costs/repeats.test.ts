@@ -14,7 +14,7 @@ const limit = async (here: World) => {
 async function countsOf(companyId: string): Promise<object> {
   const { rows } = await server().database.sql.query(
     `select (select count(*)::int from cost_events where company_id = $1) as events,
-       (select sum(microcents)::float8 from cost_rollups where company_id = $1 and grain = 'hour') as summed,
+       (select sum(microcents)::float8 from cost_rollups where company_id = $1 and grain = '20m') as summed,
        (select sum(event_count)::int from run_costs where company_id = $1) as "ofRuns",
        (select count(*)::int from activity_log where company_id = $1 and action = 'cost.reported') as audited`,
     [companyId],

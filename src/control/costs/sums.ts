@@ -13,18 +13,16 @@ const counters = ['microcents', 'input_tokens', 'cached_input_tokens', 'output_t
 export const summedCounters = sql.raw(counters.map((name) => `sum(${name})::bigint as ${name}`).join(', '))
 const signedSums = sql.raw(counters.map((name) => `(sum(${name}) * part.sign)::bigint as ${name}`).join(', '))
 
-const zeros = (count: number): SQL => sql.raw(Array.from({ length: count }, () => '0::bigint').join(', '))
-
 // A run counts where its first event of a class of billing is. There are few of these, so each is looked up.
 const firstEvents = sql`union all
-  select e.agent_id, e.project_id, e.provider, e.biller, e.billing_type, e.model, ${zeros(6)}, 1::bigint
+  select e.agent_id, e.project_id, e.provider, e.biller, e.billing_type, e.model, 0, 0, 0, 0, 0, 0, 1
   from (select first_event_id from ${runCosts} where part.grain = 'event' and ${ofPart(sql`first_occurred_at`)}) r
   join ${costEvents} e on e.id = r.first_event_id`
 
 /**
  * The spending of the company of the parameter `companyId` in each range: rows by the keys, several for one of these, with the columns of the range.
  * The sum of their counters is that of the range. Keys whose `event_count` adds up to 0 have no events in it: one part had what another took away.
- * It reads the sums of the largest units that fit, and events only for what is left of an hour; these from the index alone.
+ * It reads the sums of the largest units that fit, and events only for what is left of twenty minutes; these from the index alone.
  * @param keys columns of the sums, separated by commas
  * @param ranges as for `partsOf`
  */
@@ -40,7 +38,7 @@ const spendingWith = (keys: SQL, ranges: SQL, runsOfEvents: SQL): SQL => sql`
       from ${costRollups} where grain = part.grain and ${ofPart(sql`bucket`)}
       union all
       select agent_id, project_id, provider, biller, billing_type, model, microcents, input_tokens, cached_input_tokens, output_tokens,
-        1::bigint, (not is_priced)::int::bigint, 0::bigint
+        1, (not is_priced)::int, 0
       from ${costEvents} where part.grain = 'event' and ${ofPart(sql`occurred_at`)} ${runsOfEvents}) entry group by ${keys}) s`
 
 const total = (column: SQL, condition?: SQL): SQL =>

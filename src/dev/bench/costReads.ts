@@ -21,9 +21,12 @@ const REPEATS = 60
 const WARM_UP = 10
 const DAY_MS = 24 * 3600 * 1000
 
+const bucketAt = (at: string): string => `(case grain when '3h' then date_bin('3 hours', ${at}, '2000-01-01')
+  when '20m' then date_bin('20 minutes', ${at}, '2000-01-01') else date_trunc(grain, ${at}, 'UTC') end)`
+
 /**
  * Events of the last 30 days, with their sums. An agent works on one project a day and uses its own model nine times of ten; its runs last an hour.
- * Shards are those of a server with several connections, which adds them up when the hour, day or month is over.
+ * Shards are those of a server with several connections, which adds them up when the unit of time is over.
  */
 const statementsOf = (companyId: string, events: number): readonly string[] => [
   `insert into cost_events (company_id, agent_id, project_id, heartbeat_run_id, provider, biller, billing_type, model, input_tokens,
@@ -41,11 +44,11 @@ const statementsOf = (companyId: string, events: number): readonly string[] => [
     from cost_events where company_id = '${companyId}' order by heartbeat_run_id, is_subscription, occurred_at, id`,
   `insert into cost_rollups (company_id, grain, bucket, agent_id, project_id, provider, biller, billing_type, model, shard, microcents,
       input_tokens, cached_input_tokens, output_tokens, event_count, run_count)
-    select company_id, grain, date_trunc(grain, occurred_at, 'UTC'), agent_id, project_id, provider, biller, billing_type, model,
-      case when date_trunc(grain, occurred_at, 'UTC') < date_trunc(grain, now() - interval '1 hour', 'UTC') then 0 else hashtext(id::text) & 3 end,
+    select company_id, grain, ${bucketAt('occurred_at')}, agent_id, project_id, provider, biller, billing_type, model,
+      case when ${bucketAt('occurred_at')} < ${bucketAt("now() - interval '1 hour'")} then 0 else hashtext(id::text) & 3 end,
       sum(microcents), sum(input_tokens), sum(cached_input_tokens), sum(output_tokens), count(*), count(first_event_id)
     from (select e.*, first_event_id from cost_events e left join run_costs on first_event_id = id where e.company_id = '${companyId}') e,
-      unnest(array['month', 'day', 'hour']) grain group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10`,
+      unnest(array['month', 'day', '3h', '20m']) grain group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10`,
 ]
 
 async function plant(sql: Pool, companyId: string, events: number): Promise<void> {
@@ -56,7 +59,7 @@ async function plant(sql: Pool, companyId: string, events: number): Promise<void
 const daysAgo = (days: number): string => new Date(Math.floor(Date.now() / DAY_MS) * DAY_MS - days * DAY_MS).toISOString()
 const lists = ['summary', 'by-agent', 'by-agent-model', 'by-provider', 'by-biller', 'by-project']
 
-/** The reads: of all time, of whole days, and of a range that begins and ends within an hour. */
+/** The reads: of all time, of whole days, and of ranges that begin and end within an hour. */
 const readsOf = (): readonly { readonly name: string; readonly at: string }[] => {
   const days = `from=${daysAgo(25)}&to=${daysAgo(5)}`
   const ragged = days.replaceAll('T00:00:00.000Z', 'T07:20:00.000Z')

@@ -45,11 +45,17 @@ export function createReservationChecker(postgres: Postgres, findings: Findings)
 const SUMS = ['microcents', 'input_tokens', 'output_tokens']
 const ROLLUP_KEY = 'company_id, agent_id, project_id, provider, biller, billing_type, model'
 
+const binOf: Readonly<Record<string, string>> = { '3h': '3 hours', '20m': '20 minutes' }
+const bucketOf = (grain: string): string =>
+  binOf[grain] === undefined
+    ? `date_trunc('${grain}', occurred_at at time zone 'UTC')`
+    : `date_bin('${binOf[grain]}', occurred_at at time zone 'UTC', '2000-01-01')`
+
 /** The sums of each grain beside those of the events. @param grain of the rollups */
 const wrongRollups = (grain: string): string => `
   select '${grain}: ' || s.what || ' differs: ' || coalesce(s.events, 'nothing') || ' in the events, ' || coalesce(s.sums, 'nothing') || ' in the sums' as detail from (
     select concat_ws(' ', coalesce(e.bucket, r.bucket), coalesce(e.agent_id, r.agent_id), coalesce(e.model, r.model)) as what, e.sums as events, r.sums
-    from (select ${ROLLUP_KEY}, date_trunc('${grain}', occurred_at at time zone 'UTC') at time zone 'UTC' as bucket,
+    from (select ${ROLLUP_KEY}, (${bucketOf(grain)}) at time zone 'UTC' as bucket,
         concat_ws('/', ${SUMS.map((sum) => `sum(${sum})`).join(', ')}, count(*)) as sums from cost_events group by ${ROLLUP_KEY}, bucket) e
     full join (select ${ROLLUP_KEY}, bucket, concat_ws('/', ${SUMS.map((sum) => `sum(${sum})`).join(', ')}, sum(event_count)) as sums
         from cost_rollups where grain = '${grain}' group by ${ROLLUP_KEY}, bucket) r
@@ -61,7 +67,7 @@ const wrongRollups = (grain: string): string => `
   where s.events is distinct from s.sums`
 
 const WRONG_SUMS: readonly string[] = [
-  ...['month', 'day', 'hour'].map(wrongRollups),
+  ...['month', 'day', '3h', '20m'].map(wrongRollups),
   `select format('run %s: %s in the events, %s in run_costs', coalesce(e.run_id, r.run_id), e.sums, r.sums) as detail
    from (select heartbeat_run_id as run_id, billing_type = 'subscription_included' as is_subscription, concat_ws('/', sum(microcents), count(*)) as sums
      from cost_events where heartbeat_run_id is not null group by 1, 2) e

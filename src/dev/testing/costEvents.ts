@@ -36,6 +36,9 @@ const defaults = {
   correctsId: null,
 }
 
+const bucketOf = `case grain when '3h' then date_bin('3 hours', occurred_at at time zone 'UTC', '2000-01-01')
+  when '20m' then date_bin('20 minutes', occurred_at at time zone 'UTC', '2000-01-01') else date_trunc(grain, occurred_at at time zone 'UTC') end`
+
 // Four shards, as servers that write at once would make. The first event of a run in a class of billing counts the run.
 const plant = `
   with given as (
@@ -56,17 +59,17 @@ const plant = `
   sums as (
     insert into cost_rollups as r (company_id, grain, bucket, agent_id, project_id, provider, biller, billing_type, model, shard, microcents,
       input_tokens, cached_input_tokens, output_tokens, event_count, unpriced_count, run_count)
-    select company_id, grain, date_trunc(grain, occurred_at, 'UTC'), agent_id, project_id, provider, biller, billing_type, model,
+    select company_id, grain, (${bucketOf}) at time zone 'UTC', agent_id, project_id, provider, biller, billing_type, model,
       hashtext(id::text) & 3, sum(microcents), sum(input_tokens), sum(cached_input_tokens), sum(output_tokens), count(*),
       count(*) filter (where not is_priced), count(*) filter (where id in (select first_event_id from run))
-    from e, unnest(array['month', 'day', 'hour']) grain group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
+    from e, unnest(array['month', 'day', '3h', '20m']) grain group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
     on conflict on constraint cost_rollups_key do update set microcents = r.microcents + excluded.microcents,
       input_tokens = r.input_tokens + excluded.input_tokens, cached_input_tokens = r.cached_input_tokens + excluded.cached_input_tokens,
       output_tokens = r.output_tokens + excluded.output_tokens, event_count = r.event_count + excluded.event_count,
       unpriced_count = r.unpriced_count + excluded.unpriced_count, run_count = r.run_count + excluded.run_count)
   select id from e`
 
-/** Adds cost events to a company by SQL, with their sums by month, day and hour. @returns their ids, in no order */
+/** Adds cost events to a company by SQL, with their sums by units of time. @returns their ids, in no order */
 export async function addCostEvents(server: TestServer, companyId: string, events: readonly PlantedEvent[]): Promise<string[]> {
   const rows = events.map((event) => ({ biller: event.provider ?? defaults.provider, ...defaults, ...event }))
   const result = await server.database.sql.query<{ id: string }>(plant, [companyId, JSON.stringify(rows)])

@@ -51,20 +51,20 @@ const plantHours = async (count: number): Promise<void> => {
   await addCostEvents(server(), here.company.id, events)
 }
 
-test('Divided sums of what is over are added up to one row each, the totals stay, and those of this hour stay divided', async () => {
+test('Divided sums of what is over are added up to one row each, the totals stay, and those of the last hour stay divided', async () => {
   await plantHours(1000)
   const before = await sumsOf()
   await addUpCosts(server().store)
   expect(totals(await sumsOf())).toEqual(totals(before))
   const { rows } = await server().database.sql.query<{ divided: number; whole: number }>(
     `select count(*) filter (where shard > 0)::int as divided, count(*) filter (where shard = 0)::int as whole
-     from cost_rollups where company_id = $1 and grain = 'hour' and bucket < now() - interval '3 hours'`,
+     from cost_rollups where company_id = $1 and grain = '20m' and bucket < now() - interval '3 hours'`,
     [here.company.id],
   )
   expect(rows[0]?.divided).toBe(0)
   expect(rows[0]?.whole).toBeGreaterThan(40)
-  expect(before.find(({ grain }) => grain === 'hour')?.shards).toBe(4)
-  expect((await sumsOf()).find(({ grain }) => grain === 'hour')?.shards).toBe(4)
+  expect(before.find(({ grain }) => grain === '20m')?.shards).toBe(4)
+  expect((await sumsOf()).find(({ grain }) => grain === '20m')?.shards).toBe(4)
 })
 
 test('A late event begins a row again, which is added up the next time', async () => {
@@ -74,7 +74,7 @@ test('A late event begins a row again, which is added up the next time', async (
   const before = await sumsOf()
   await addUpCosts(server().store)
   expect(totals(await sumsOf())).toEqual(totals(before))
-  expect((await sumsOf(3)).find(({ grain }) => grain === 'hour')?.shards).toBe(1)
+  expect((await sumsOf(3)).find(({ grain }) => grain === '20m')?.shards).toBe(1)
 })
 
 test('Servers that add up at once while late events are reported count each event once in every sum', async () => {
@@ -100,5 +100,5 @@ test('Servers that add up at once while late events are reported count each even
     [here.company.id],
   )
   expect(rows[0]?.events).toBe('520')
-  expect(totals(await sumsOf())).toEqual(['day', 'hour', 'month'].map((grain) => ({ grain, ...rows[0] })))
+  expect(totals(await sumsOf())).toEqual(['20m', '3h', 'day', 'month'].map((grain) => ({ grain, ...rows[0] })))
 })

@@ -1,11 +1,12 @@
 import { sql } from 'drizzle-orm'
 import { costRollups } from '../../model/costs.ts'
+import { bucketSql, grainRows } from '../../model/money.ts'
 import { statement } from '../../platform/db/statement.ts'
 import type { Store } from '../../platform/db/types.ts'
 import { writeUnaudited } from '../../platform/db/unaudited.ts'
 import { addedSums, rollupKey, sumColumns } from './rollup.ts'
 
-/** How often the sums of hours, days and months that are over are added up. A reader reads all rows of a range. */
+/** How often the sums of units of time that are over are added up. A reader reads all rows of a range. */
 export const ADD_UP_INTERVAL_MS = 300_000
 /** Rows of each unit that one statement adds up. */
 const BATCH_SIZE = 1000
@@ -14,9 +15,9 @@ const BATCH_SIZE = 1000
 // row that is added up the next time. Only what was deleted is added. The rows of shard 0 are locked in the order in which writers of events lock them.
 const addUp = statement<object, { rows: number }>('cost_add_up').unaudited(sql`
   with divided as (
-    select r.ctid from (values ('month'), ('day'), ('hour')) g (grain) cross join lateral (
+    select r.ctid from ${grainRows} cross join lateral (
       select ctid from ${costRollups}
-      where grain = g.grain and shard > 0 and bucket < date_trunc(g.grain, (now() - interval '1 hour') at time zone 'UTC') at time zone 'UTC'
+      where grain = g.grain and shard > 0 and bucket < (${bucketSql(sql`g.grain`, sql`((now() - interval '1 hour') at time zone 'UTC')`)}) at time zone 'UTC'
       order by bucket limit ${sql.raw(String(BATCH_SIZE))} for update skip locked) r),
   removed as (delete from ${costRollups} where ctid = any (array(select ctid from divided)) returning *),
   added as (

@@ -2,7 +2,7 @@
 
 import { sql } from 'drizzle-orm'
 import { costEvents, costRollups, runCosts } from '../../model/costs.ts'
-import { isSubscriptionSql } from '../../model/money.ts'
+import { bucketSql, grainRows, isSubscriptionSql } from '../../model/money.ts'
 import { pipelined } from '../../platform/db/mutate.ts'
 import { columnsOf, param, statement } from '../../platform/db/statement.ts'
 import type { Tx } from '../../platform/db/types.ts'
@@ -51,9 +51,9 @@ const insertEvents = statement<{ companyId: string; rows: string }, CostRow>('co
     returning first_event_id),
   rolled as (
     insert into ${costRollups} as cr (${rollupKey}, ${sumColumns}, run_count)
-    select company_id, g.grain, date_trunc(g.grain, occurred_at at time zone 'UTC') at time zone 'UTC', agent_id, project_id, provider, biller, billing_type, model,
+    select company_id, g.grain, (${bucketSql(sql`g.grain`, sql`(occurred_at at time zone 'UTC')`)}) at time zone 'UTC', agent_id, project_id, provider, biller, billing_type, model,
       pg_backend_pid() % ${SHARDS}, ${sums}, count(first_event_id)
-    from ev left join of_runs on first_event_id = ev.id cross join (values ('month'), ('day'), ('hour')) g (grain)
+    from ev left join of_runs on first_event_id = ev.id cross join ${grainRows}
     group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 order by 1, 2, 3, 4, 5, 6, 7, 8, 9
     on conflict on constraint cost_rollups_key do update set ${addedSums})
   select ${columnsOf(costEvents)} from ev as "cost_events"`)

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { SQL } from 'drizzle-orm'
 
-// The columns of the sums by month, day and hour, for the statements that write them.
+// The columns of the sums by units of time, for the statements that write them.
 
 export const sumColumns = sql.raw('microcents, input_tokens, cached_input_tokens, output_tokens, event_count, unpriced_count')
 
