@@ -202,7 +202,7 @@ describe('the sum of a range', () => {
     },
   )
 
-  test('What has no event in a range has no row, and does not count as a provider or a model, although a larger unit has it', async () => {
+  test('An agent or a model without events in a range has no row and is not counted, although a larger unit has its events', async () => {
     const other = await world(server())
     const [one, two] = [await other.agent(), await other.agent()]
     await addCostEvents(server(), other.company.id, [

@@ -52,7 +52,7 @@ interface Unit {
   /** The alias of its step, and that of the step before it. */
   readonly alias: string
   readonly finer: string
-  /** What it costs to read units of it, as so much of the way: a unit has the rows of more keys, and the present one has each of them for all shards. */
+  /** The price of reading units of it, as so much of the way: a unit has the rows of more keys, and the present one has each of them for all shards. */
   readonly toll: string
 }
 
@@ -95,7 +95,7 @@ const ways = [
  * The parts of each range as rows of `grain`, `low`, `high` and `sign`, with the columns of the range. The sum of the range is that of its parts with
  * the sign 1, less that of those with the sign -1: an end of a range is read from the twenty minutes that begin nearest to it, these from the nearest
  * three hours, and so on to the nearest month. So at either end at most half of a unit is read by finer ones, in at most nine parts, whatever the
- * length of the range. What is still to come has no events, so an end that lies near the present is read from behind.
+ * length of the range. There are no events ahead of the present, so an end that lies near the present is read from behind.
  * @param ranges rows with `starts` and `ends`, timestamps in UTC
  */
 export const partsOf = (ranges: SQL): SQL => sql`

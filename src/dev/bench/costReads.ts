@@ -59,14 +59,14 @@ async function plant(sql: Pool, companyId: string, events: number): Promise<void
 const daysAgo = (days: number): string => new Date(Math.floor(Date.now() / DAY_MS) * DAY_MS - days * DAY_MS).toISOString()
 const lists = ['summary', 'by-agent', 'by-agent-model', 'by-provider', 'by-biller', 'by-project']
 
-/** The reads: of all time, of whole days, and of ranges that begin and end within an hour. */
+/** The reads: of all time, of whole days, and of a range whose ends lie well within units of all sizes: near the middle of twenty minutes and of three hours. */
 const readsOf = (): readonly { readonly name: string; readonly at: string }[] => {
   const days = `from=${daysAgo(25)}&to=${daysAgo(5)}`
-  const ragged = days.replaceAll('T00:00:00.000Z', 'T07:20:00.000Z')
+  const ragged = days.replaceAll('T00:00:00.000Z', 'T07:29:00.000Z')
   return [
     ...lists.map((name) => ({ name, at: `costs/${name}` })),
     ...lists.map((name) => ({ name: `${name}, 20 days`, at: `costs/${name}?${days}` })),
-    ...lists.map((name) => ({ name: `${name}, 20 days from 7:20 to 7:20`, at: `costs/${name}?${ragged}` })),
+    ...lists.map((name) => ({ name: `${name}, 20 days from 7:29 to 7:29`, at: `costs/${name}?${ragged}` })),
     { name: 'window-spend', at: 'costs/window-spend' },
     { name: 'quota-windows', at: 'costs/quota-windows' },
     { name: 'events', at: 'costs/events?limit=50' },
