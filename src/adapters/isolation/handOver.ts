@@ -35,31 +35,36 @@ export function idMap(from: number, to: number, highest: number = highestId()): 
   return lines.join('\n')
 }
 
+/** The number of the system call `unshare`, the one here that is not the same on every architecture. */
+const UNSHARE: Partial<Record<NodeJS.Architecture, number>> = {
+  arm: 337,
+  arm64: 97,
+  ia32: 310,
+  loong64: 97,
+  ppc64: 282,
+  riscv64: 97,
+  s390x: 303,
+  x64: 272,
+}
+
 /**
- * Makes the mounts and executes the rest. `mount` of util-linux can do this from 2.39 on, and the distributions of today have
- * an older one, so the four system calls are made by perl, which belongs to the base of Debian and its kin. Their numbers
- * are the same on every architecture. The source is opened without following a link, because a live run may have put one where a
- * folder was when the run was planned. Arguments: source, target, uid map, gid map, for each mount; `--`; the command.
+ * Makes the mounts in a mount namespace and executes the rest. `mount` of util-linux can do this from 2.39 on, and the distributions of
+ * today have an older one, so the system calls are made by perl, which belongs to the base of Debian and its kin: by one process, because
+ * a run waits for every program that is executed before its own. Nothing that is mounted here is seen outside: the mounts become private
+ * first. The source is opened without following a link, because a live run may have put one where a folder was when the run was planned.
+ * A process that waits in a user namespace keeps it until it is open here.
+ * Arguments: the number of `unshare`; source, target, uid map, gid map, for each mount; `--`; the command.
  */
 const MAKE_MOUNTS = `
-use strict; use warnings;
+use strict;
+my ($unshare, $empty, %users) = (shift @ARGV, '');
+$unshare += 0;
+die "unshare: $!\\n" if syscall($unshare, 0x20000) < 0;
+my ($root, $private) = ('/', pack('Q4', 0, 0, 0x40000, 0));
+die "private mounts: $!\\n" if syscall(442, -100, $root, 0x8000, $private, 32) < 0;
 while ($ARGV[0] ne '--') {
   my ($source, $target, $uids, $gids) = splice(@ARGV, 0, 4);
-  pipe(my $release, my $hold); pipe(my $ready, my $report);
-  my $child = fork() // die "fork: $!\\n";
-  if (!$child) {
-    close $hold; close $ready;
-    open(STDIN, '<&', $release); open(STDOUT, '>&', $report);
-    exec 'unshare', '--user', '--', '/bin/sh', '-c', 'echo; read x' or exit 1;
-  }
-  close $release; close $report;
-  defined(readline($ready)) or die "no user namespace for $source\\n";
-  for (['uid_map', $uids], ['gid_map', $gids]) {
-    open(my $map, '>', "/proc/$child/$_->[0]") or die "$_->[0]: $!\\n";
-    syswrite($map, $_->[1]) or die "$_->[0]: $!\\n";
-  }
-  open(my $users, '<', "/proc/$child/ns/user") or die "ns/user: $!\\n";
-  my $empty = ''; my $attributes = pack('Q4', 0x00100000, 0, 0, fileno($users));
+  my $attributes = pack('Q4', 0x00100000, 0, 0, fileno($users{"$uids $gids"} ||= namespace($uids, $gids)));
   my $how = pack('Q3', 0x280000, 0, 4);
   my $folder = syscall(437, -100, $source, $how, 24);
   die "openat2 $source: $!\\n" if $folder < 0;
@@ -67,29 +72,45 @@ while ($ARGV[0] ne '--') {
   die "open_tree $source: $!\\n" if $tree < 0;
   die "mount_setattr $source: $!\\n" if syscall(442, $tree, $empty, 0x1000, $attributes, 32) < 0;
   die "move_mount $source: $!\\n" if syscall(429, $tree, $empty, -100, $target, 4) < 0;
-  close $hold; waitpid($child, 0);
 }
 shift @ARGV;
-exec { $ARGV[0] } @ARGV or die "exec: $!\\n";`
+exec { $ARGV[0] } @ARGV or die "exec: $!\\n";
+sub namespace {
+  pipe(my $release, my $hold); pipe(my $ready, my $report);
+  my $child = fork() // die "fork: $!\\n";
+  if (!$child) {
+    close $hold; close $ready;
+    syswrite($report, 'x') if syscall($unshare, 0x10000000) == 0;
+    sysread($release, my $end, 1);
+    exit 0;
+  }
+  close $release; close $report;
+  sysread($ready, my $made, 1) or die "no user namespace\\n";
+  for (['uid_map', $_[0]], ['gid_map', $_[1]]) {
+    open(my $map, '>', "/proc/$child/$_->[0]") or die "$_->[0]: $!\\n";
+    syswrite($map, $_->[1]) or die "$_->[0]: $!\\n";
+  }
+  open(my $users, '<', "/proc/$child/ns/user") or die "ns/user: $!\\n";
+  close $hold; waitpid($child, 0);
+  return $users;
+}`
 
-/** The programs for id-mapped mounts; null where one of them is missing. */
-function programs(): { unshare: string; perl: string } | null {
-  const [unshare, perl] = [systemProgram('unshare'), systemProgram('perl')]
-  return unshare === null || perl === null ? null : { unshare, perl }
+/** What makes id-mapped mounts here; null where perl is missing, or the machine is of another kind. */
+function maker(): { readonly perl: string; readonly unshare: number } | null {
+  const [perl, unshare] = [systemProgram('perl'), UNSHARE[process.arch]]
+  return perl === null || unshare === undefined ? null : { perl, unshare }
 }
-const canHandOver = (): boolean => programs() !== null
+const canHandOver = (): boolean => maker() !== null
 
 /** Prepends the mounts of the handed-over folders to a command line. */
 export function handOver(folders: readonly HandedOver[], account: Account, command: CommandLine): CommandLine {
-  const found = programs()
+  const found = maker()
   if (folders.length === 0 || found === null) return command
   return [
-    found.unshare,
-    '--mount',
-    '--',
     found.perl,
     '-e',
     MAKE_MOUNTS,
+    String(found.unshare),
     ...folders.flatMap(({ source, target, owner }) => [source, target, idMap(owner.uid, account.uid), idMap(owner.gid, account.gid)]),
     '--',
     ...command,

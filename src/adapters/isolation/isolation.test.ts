@@ -44,6 +44,19 @@ describe.each(ways)('A run that is isolated by $name', (way) => {
     expect(status).toEqual(expect.arrayContaining(['NoNewPrivs:\t1', '0077']))
   })
 
+  test('A command may start 4,096 processes, write files of 16 GiB and leave no core, and cannot raise that', async () => {
+    const server = await isolatedServer({ way })
+    const shown = await server.output(
+      "ulimit -f unlimited 2>/dev/null && echo raised; grep -E '^Max (file size|core file size|processes)' /proc/self/limits",
+    )
+    const limits = shown.trim().split('\n')
+    expect(limits.map((line) => line.split(/\s{2,}/).slice(0, 3))).toEqual([
+      ['Max file size', String(16 * 1024 ** 3), String(16 * 1024 ** 3)],
+      ['Max core file size', '0', '0'],
+      ['Max processes', '4096', '4096'],
+    ])
+  })
+
   test('An agent cannot read the folder, the home or the token of another agent', async () => {
     const server = await isolatedServer({ way })
     const other = server.start('echo theirs > notes; echo theirs > $HOME/notes; echo ready; sleep 60', { agentId: OTHER_AGENT })

@@ -56,20 +56,14 @@ const underAccount = ({ uid, gid }: Account): CommandLine => [
 
 const withoutNewPrivileges: CommandLine = [systemProgram('setpriv') ?? 'setpriv', '--no-new-privs', '--']
 
-/** `RLIMIT_AS` is left alone: node and its kin reserve more addresses than any machine has memory. */
-const limited: CommandLine = [
-  systemProgram('prlimit') ?? 'prlimit',
-  `--nproc=${MAX_PROCESSES}`,
-  `--fsize=${MAX_FILE_BYTES}`,
-  '--core=0',
-  '--',
-]
-
 /**
- * The last step: reads the run's environment from a file, because a command line would show the token to everybody. It runs
- * with the rights of the run.
+ * The last step: takes the limits of a run, and reads the run's environment from a file, because a command line would show the token to
+ * everybody. It runs with the rights of the run, and before anything that the run names. A shell does it all, because each program that is
+ * executed before that of the run delays it. The limit of processes has two names in shells, that of files counts blocks of 512 bytes.
+ * `RLIMIT_AS` is left alone: node and its kin reserve more addresses than any machine has memory.
  */
-const LAST_STEP = 'umask 077; . "$1"; shift; exec "$@"'
+const LAST_STEP = `ulimit -c 0 && ulimit -f ${MAX_FILE_BYTES / 512} && { ulimit -u ${MAX_PROCESSES} 2>/dev/null || ulimit -p ${MAX_PROCESSES}; } || exit 126
+umask 077; . "$1"; shift; exec "$@"`
 export const withEnvironmentFile = (file: string, command: CommandLine): CommandLine => ['/bin/sh', '-c', LAST_STEP, 'sh', file, ...command]
 
 /** The folders above a path, from the outside in. Named one by one, because bubblewrap closes those that it makes by itself. */
@@ -109,7 +103,6 @@ const bubblewrap = ({ tool, mounts, identities = [], cwd }: Namespace, account: 
   '--',
   ...comparing(identities),
   ...(account === null ? withoutNewPrivileges : underAccount(account)),
-  ...limited,
   ...command,
 ]
 
@@ -177,7 +170,6 @@ const unshare = (namespace: Namespace, account: Account | null, command: Command
     ...(account === null
       ? [tool.file, '--user', `--map-user=${uid}`, `--map-group=${gid}`, '--', ...withoutNewPrivileges]
       : underAccount(account)),
-    ...limited,
     ...command,
   ]
 }
@@ -192,6 +184,6 @@ export interface Wrapping {
 
 /** The command line that runs a command in a namespace, under an account, or both. */
 export function wrap({ account, namespace, rootFolder }: Wrapping, command: CommandLine): CommandLine {
-  if (namespace === null) return account === null ? command : [...underAccount(account), ...limited, ...command]
+  if (namespace === null) return account === null ? command : [...underAccount(account), ...command]
   return namespace.tool.name === 'bubblewrap' ? bubblewrap(namespace, account, command) : unshare(namespace, account, command, rootFolder)
 }
