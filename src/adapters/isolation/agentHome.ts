@@ -93,6 +93,7 @@ function filesOf(home: string, entry: string, found: string[] = []): string[] {
 /** Copies what has changed at the operator's side into the agent's home. */
 export function seedHome(homes: Homes, needs: ToolNeeds): void {
   const record = readRecord(homes.record)
+  const before = JSON.stringify(record)
   for (const file of needs.signIn) {
     const source = path.join(homes.operator, file)
     const bytes = homes.leadsAstray(source) ? null : readOperatorFile(source, MAX_SIGN_IN_BYTES, homes)
@@ -106,7 +107,9 @@ export function seedHome(homes: Homes, needs: ToolNeeds): void {
     const bytes = readOperatorFile(source, MAX_SETTINGS_BYTES, homes)
     if (bytes !== null && writeWithin(homes.agent, file, bytes, homes.owner)) record.settings[file] = `${facts.mtimeMs}:${facts.size}`
   }
-  writeFileSync(homes.record, JSON.stringify(record), { mode: 0o600 })
+  // Most runs find everything copied. A file that is written over anew may wait for the disk, and the run with it.
+  const after = JSON.stringify(record)
+  if (after !== before) writeFileSync(homes.record, after, { mode: 0o600 })
 }
 
 /** The sign-ins that an agent's tool has changed, by their files relative to the home. */

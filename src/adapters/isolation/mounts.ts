@@ -31,21 +31,22 @@ const SHARED_FOLDERS = ['/', '/tmp', '/var', '/var/tmp', '/home', '/root', '/srv
 
 export const realPathOf = (file: string): string | null => {
   try {
-    return realpathSync(file)
+    // Of the C library: the one in JavaScript asks for every folder on the way, which is a thousand questions for a plan.
+    return realpathSync.native(file)
   } catch {
     return null
   }
 }
 export const isFolder = (file: string): boolean => {
   try {
-    return statSync(file).isDirectory()
+    return statSync(file, { throwIfNoEntry: false })?.isDirectory() === true
   } catch {
     return false
   }
 }
 export const linkTextOf = (file: string): string | null => {
   try {
-    return lstatSync(file).isSymbolicLink() ? readlinkSync(file) : null
+    return lstatSync(file, { throwIfNoEntry: false })?.isSymbolicLink() === true ? readlinkSync(file) : null
   } catch {
     return null
   }
@@ -64,13 +65,22 @@ export interface Protected {
 /** Why a run may not have a path: it shows the server's files, or the operator's whole home. */
 export type Exposure = 'server' | 'operator' | 'system'
 
-/** Whether sharing a path would show a run more than it may see. Compares real paths, so that no link leads around it. */
+/** The same folders by their real paths, so that no link leads around them. Found once for a plan: each of its many paths is compared with all of them. */
+export const byRealPaths = ({ home, operatorHome, own }: Protected): Protected => ({
+  home: realPathOf(home) ?? home,
+  operatorHome: operatorHome === null ? null : (realPathOf(operatorHome) ?? operatorHome),
+  own: own.map((folder) => realPathOf(folder) ?? folder),
+})
+
+/**
+ * Whether sharing a path would show a run more than it may see. Compares real paths, so that no link leads around it.
+ * @param folders by their real paths
+ */
 export function exposureOf(file: string, { home, operatorHome, own }: Protected): Exposure | null {
   const real = realPathOf(file) ?? file
-  const realHome = realPathOf(home) ?? home
-  if (own.some((folder) => isWithin(real, realPathOf(folder) ?? folder))) return null
-  if (isWithin(real, realHome) || isWithin(realHome, real)) return 'server'
-  if (operatorHome !== null && isWithin(realPathOf(operatorHome) ?? operatorHome, real)) return 'operator'
+  if (own.some((folder) => isWithin(real, folder))) return null
+  if (isWithin(real, home) || isWithin(home, real)) return 'server'
+  if (operatorHome !== null && isWithin(operatorHome, real)) return 'operator'
   if (real === '/' || NEVER_SHARED.some((folder) => real === folder || (isWithin(real, folder) && folder !== '/run'))) return 'system'
   return null
 }

@@ -8,7 +8,7 @@ import type { Identity } from './identity.ts'
 import { folderUse } from './handOver.ts'
 import type { HandedOver } from './handOver.ts'
 import type { Account, AllowedPath, Isolation, IsolationProblem, Mount } from './isolation.ts'
-import { exposureOf, isFolder, isSharedFolder, mountsOf, realPathOf, systemMounts } from './mounts.ts'
+import { byRealPaths, exposureOf, isFolder, isSharedFolder, mountsOf, realPathOf, systemMounts } from './mounts.ts'
 import type { Protected, Wanted } from './mounts.ts'
 import { findProgram, missingLinks, pathFolders, resolveProgram, toolchains } from './program.ts'
 
@@ -76,7 +76,8 @@ const astray = (cwd: string): IsolationProblem => ({
 
 /** The view of a run, or the paths that it would need and may not have. */
 export function planRun(isolation: Isolation, request: PlanRequest): PlanResult {
-  const { cwd, paths, account, searchPath } = request
+  const { cwd, account, searchPath } = request
+  const paths = byRealPaths(request.paths)
   const agents = request.agents.with([cwd])
   const found = findProgram(request.command, searchPath, cwd)
   if ('code' in found) return found
@@ -90,7 +91,7 @@ export function planRun(isolation: Isolation, request: PlanRequest): PlanResult 
   if (problems.length > 0) return { problems }
   const program = resolveProgram(found.file, searchPath, agents)
   const roots = [cwd, ...checkoutFolders(cwd, agents).filter((folder) => exposureOf(folder, paths) === null && !isSharedFolder(folder))]
-  const tools = [...program.folders, ...pathFolders(searchPath, agents), ...toolchains(paths.operatorHome).wanted]
+  const tools = [...program.folders, ...pathFolders(searchPath, agents), ...toolchains(request.paths.operatorHome).wanted]
   const writable = roots.map((folder): Wanted => ({ path: folder, isReadOnly: false }))
   const asked = [...writable, ...named, ...request.allowed, ...narrowed(tools, found.file, paths)]
   const wanted = asked.filter(({ path: file }) => file === cwd || !agents.leadsAstray(file))

@@ -1,6 +1,6 @@
 // Where a command's program really is: through links, with its interpreter and the folder of its package. Real tools are links
 // in `~/.local/bin`, scripts below `~/.nvm`, or shims of a version manager.
-import { statSync, accessSync, constants } from 'node:fs'
+import { accessSync, constants, existsSync, statSync } from 'node:fs'
 import path from 'node:path'
 import type { AgentFolders } from './agentFolders.ts'
 import { isWithin } from './isolation.ts'
@@ -59,7 +59,7 @@ const TOOLCHAINS: readonly { readonly folder: string; readonly variables: readon
 
 /** The operator's version managers that exist here, and the variables that say where they are when HOME is another one. */
 export function toolchains(operatorHome: string | null): { wanted: Wanted[]; variables: Record<string, string> } {
-  const found = operatorHome === null ? [] : TOOLCHAINS.filter(({ folder }) => realPathOf(path.join(operatorHome, folder)) !== null)
+  const found = operatorHome === null ? [] : TOOLCHAINS.filter(({ folder }) => existsSync(path.join(operatorHome, folder)))
   const entries = found.flatMap(({ folder, variables }) => variables.map((name) => [name, path.join(operatorHome ?? '', folder)] as const))
   return {
     wanted: found.map(({ folder }) => ({ path: path.join(operatorHome ?? '', folder), isReadOnly: true })),
