@@ -1,3 +1,4 @@
+import { EventEmitter, once } from 'node:events'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { listStartable } from '../control/dispatch/index.ts'
 import { createOutputFile, createProcessAgent, insertQueuedRuns, useRunner } from '../dev/testing/runner.ts'
@@ -243,6 +244,38 @@ describe('The issue of a queued run', () => {
     expect(notes.lines()).toEqual([issue.id])
     expect(await holdRow(server(), issue.id)).toMatchObject({ checkoutRunId: run.id, executionRunId: run.id, lockEpoch: 1 })
   })
+})
+
+test('A run that is queued while nothing else waits starts without a look at the queue', async () => {
+  const { store } = server()
+  let polls = 0
+  let isQueueAway = false
+  const released = new EventEmitter()
+  const release = (): void => {
+    isQueueAway = false
+    released.emit('release')
+  }
+  onTestFinished(release)
+  const read: Store['read'] = {
+    ...store.read,
+    async run(statement, params) {
+      if (statement.name === 'startable' && isQueueAway) await once(released, 'release')
+      const rows = await store.read.run(statement, params)
+      if (statement.name === 'startable' && rows.length === 0) polls += 1
+      return rows
+    },
+  }
+  const here = await world(server())
+  const agents = [await here.agent(shell('')), await here.agent(shell(''))]
+  useRunner({ ...server(), store: { ...store, read } })
+  await waitUntil('the queue was empty', async () => polls > 0)
+  // From now on a look never ends, so only the commit that queues a run can start it.
+  isQueueAway = true
+  const [first, second] = agents.map((agent) => server().board.post(`/api/agents/${agent.id}/heartbeat/invoke`, {}))
+  const runIds = (await Promise.all([first, second])).map((answer) => String(answer?.body.id))
+  await waitUntil('a run is over', async () => (await statuses(runIds)).includes('succeeded'))
+  release()
+  await waitUntil('both runs are over', async () => String(await statuses(runIds)) === 'succeeded')
 })
 
 test('An idle server only reads the queue, the dead servers of its host, old worktrees and once its agents, and records nothing', async () => {

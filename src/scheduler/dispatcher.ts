@@ -57,6 +57,15 @@ const mayQueueRun = (row: ActivityRow): boolean =>
 /** Whether a commit may have queued a run, or made one claimable. */
 export const mayQueueRuns = (rows: readonly ActivityRow[]): boolean => rows.some(mayQueueRun)
 
+/** Actions of a commit that has queued a run for the agent in its details. */
+const queuingActions: ReadonlySet<string> = new Set(['heartbeat.invoked', 'wake.promoted', 'wake.retried'])
+
+/** The agents for which a commit has queued runs. Other commits may have made runs claimable that only a poll finds. */
+const queuedBy = (rows: readonly ActivityRow[]): Candidate[] =>
+  rows.flatMap(({ action, companyId, details: { agentId, coalesced } }) =>
+    queuingActions.has(action) && coalesced !== true && typeof agentId === 'string' ? [{ agentId, companyId }] : [],
+  )
+
 /** The next candidates, at most one of each agent: two claims for one agent at once would wait for the same row. */
 function nextCandidates(batch: readonly Candidate[], limit: number): { readonly chosen: Candidate[]; readonly rest: Candidate[] } {
   const chosen: Candidate[] = []
@@ -70,6 +79,11 @@ function nextCandidates(batch: readonly Candidate[], limit: number): { readonly 
 
 /** The candidates of the last poll, in the order of their turn. */
 interface CandidateQueue {
+  /**
+   * Takes agents for which a run was just queued. While nothing else waits they have their turn at once, without a poll.
+   * @returns whether they were taken; otherwise a poll finds them
+   */
+  admit(named: readonly Candidate[]): boolean
   /** Whether a poll is needed: no candidate is left, or their order is out of date. */
   isStale(): boolean
   /** @returns whether a run may be claimable */
@@ -84,8 +98,10 @@ interface CandidateQueue {
 function createCandidateQueue(deps: DispatchDeps, isStopped: () => boolean): CandidateQueue {
   const { store, types, log } = deps
   let candidates: Candidate[] = []
+  let admitted: Candidate[] = []
   let polledAt = -Infinity
   let wasEmpty = false
+  let admitsFrom = 0
 
   const claimOne = async (candidate: Candidate): Promise<'claimed' | 'set_aside' | 'none'> => {
     const claimedAt = performance.now()
@@ -99,21 +115,38 @@ function createCandidateQueue(deps: DispatchDeps, isStopped: () => boolean): Can
   }
 
   return {
-    isStale: () => candidates.length === 0 || performance.now() - polledAt > BATCH_TTL_MS,
+    admit(named) {
+      const isIdle = wasEmpty && candidates.length === 0 && performance.now() >= admitsFrom
+      // More than are claimed at once would wait for each other, and then turns count.
+      if (!isIdle || named.length === 0 || admitted.length + named.length > CLAIM_CONCURRENCY) return false
+      admitted.push(...named)
+      return true
+    },
+    isStale: () => admitted.length === 0 && (candidates.length === 0 || performance.now() - polledAt > BATCH_TTL_MS),
     async poll() {
       polledAt = performance.now()
       candidates = await listStartable(store, types, deps.runCountByCompany(), BATCH_SIZE)
       wasEmpty = candidates.length === 0
-      return !wasEmpty
+      // What this poll found has its order by turn, and the next poll finds who is not among it.
+      if (!wasEmpty) admitted = []
+      return !wasEmpty || admitted.length > 0
     },
     async claimNext() {
+      const areAdmitted = admitted.length > 0
+      if (areAdmitted) [candidates, admitted] = [admitted, []]
       const { chosen, rest } = nextCandidates(candidates, Math.min(CLAIM_CONCURRENCY, deps.freeSlots()))
       const results = await Promise.all(chosen.map(claimOne))
+      // Agents that are busy may be asked for often, and a claim in vain costs as much as a poll without a result.
+      if (areAdmitted && results.every((result) => result === 'none')) admitsFrom = performance.now() + EMPTY_POLL_DELAY_MS
       // A run that was set aside will not start, so the next claim gets this agent's next run.
       candidates = [...chosen.filter((_, index) => results[index] === 'set_aside'), ...rest]
       return results.some((result) => result !== 'none')
     },
-    clear: () => void (candidates = []),
+    clear() {
+      candidates = []
+      admitted = []
+      wasEmpty = false
+    },
     nextPollDelayMs: () => (wasEmpty ? EMPTY_POLL_DELAY_MS - (performance.now() - polledAt) : 0),
   }
 }
@@ -155,7 +188,9 @@ export function createDispatcher(deps: DispatchDeps): Dispatcher {
   return {
     notify,
     onCommit(rows) {
-      if (mayQueueRuns(rows)) notify()
+      if (!mayQueueRuns(rows)) return
+      if (!isStopped && deps.freeSlots() > 0 && queue.admit(queuedBy(rows))) worker.runNow()
+      else notify()
     },
     async stop() {
       isStopped = true
