@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { holdRow, runRow, waitUntil, wakesOf } from '../dev/testing/holds.ts'
 import { createOutputFile, createProcessAgent, useRunner } from '../dev/testing/runner.ts'
+import { newWords } from '../work/issues/index.ts'
 import { useServer, world } from '../dev/testing/world.ts'
 import type { World } from '../dev/testing/world.ts'
 
@@ -201,5 +202,16 @@ describe('What a comment or an answer does to its issue', () => {
       { reason: 'issue_blockers_resolved', payload: { resolvedBlockerIssueId: blocker.id, resolvedBlockerStatus: 'cancelled' } },
     ])
     expect((await here.checkout(run, issue.id)).status).toBe(200)
+  })
+})
+
+test('A run without an issue and without an approval asks the database for no words', async () => {
+  const refuse = (): Promise<never> => Promise.reject(new Error('the database was asked'))
+  const about = { companyId: crypto.randomUUID(), agentId: crypto.randomUUID(), issueId: null, approvalIds: [] }
+  expect(await newWords({ run: refuse }, about)).toEqual({ since: null, items: [], omitted: 0 })
+  expect(await newWords(server().store.read, { ...about, approvalIds: [crypto.randomUUID()] })).toEqual({
+    since: null,
+    items: [],
+    omitted: 0,
   })
 })

@@ -107,6 +107,8 @@ const pathOf = ({ kind, id, subjectId }: WordRow): string => {
  * @param about the issue of the run, or null; `approvalIds` are those that its wake names
  */
 export async function newWords(db: Pick<ReadDb, 'run'>, about: WordParams): Promise<NewWords> {
+  // Without an issue or an approval there is nothing to which words belong, and the start of a run waits for each question to the database.
+  if (about.issueId === null && about.approvalIds.length === 0) return { since: null, items: [], omitted: 0 }
   const rows = await db.run(newWordsStatement, about)
   let room = MAX_TEXT_LENGTH
   const items = rows
