@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { chownSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { readdir, rmdir, unlink } from 'node:fs/promises'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import type { Account, Isolation } from './isolation.ts'
@@ -119,12 +120,27 @@ export function writeAccounts({ passwd, group, home }: RunFolders, { uid, gid }:
   writeFileSync(group, [...own, ...groups, ''].join('\n'), { mode: 0o644 })
 }
 
+/** Removes a folder with files and empty folders. @returns whether it is gone; what has more in it stays, in part */
+async function removeFlat(folder: string): Promise<boolean> {
+  try {
+    for (const entry of await readdir(folder, { withFileTypes: true })) {
+      const file = path.join(folder, entry.name)
+      await (entry.isDirectory() ? rmdir(file) : unlink(file))
+    }
+    await rmdir(folder)
+    return true
+  } catch {
+    return false
+  }
+}
+
 /**
- * Removes the private folder of a run, in another process: an agent may have made any number of files, at any depth. A later start
- * tries again where an agent has made something that stays.
+ * Removes the private folder of a run: where the agent has left something, in another process, because it may be any number of files, at any
+ * depth. Most runs leave nothing, and a process would cost more than they: it begins as a copy of this one, whose memory is then slow for the
+ * next run. A later start tries again where an agent has made something that stays.
  */
 export async function removeRunFolder(folder: string): Promise<void> {
-  await run(systemProgram('rm') ?? 'rm', ['-rf', '--', folder]).catch(() => {})
+  if (!(await removeFlat(folder))) await run(systemProgram('rm') ?? 'rm', ['-rf', '--', folder]).catch(() => {})
 }
 
 /** Longer than the longest run: an older folder belongs to no live run of any server that shares the home. */

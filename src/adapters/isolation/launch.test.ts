@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process'
-import { statSync, writeFileSync } from 'node:fs'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { noNeeds } from './isolation.ts'
 import { createLauncher } from './launch.ts'
 import type { IsolatedCommand, Launcher, LaunchRequest } from './launch.ts'
@@ -41,6 +42,22 @@ describe.each(viaBubblewrap)('A run that is isolated by $name', (way) => {
 })
 
 describe.each(ways)('A start that is isolated by $name', (way) => {
+  test('The folder of a run that left nothing is removed without another process, and that of one that left folders as well', async () => {
+    const home = temporaryFolder()
+    const launcher = createLauncher(await isolationOf(way, home), { home, environment: {}, allowed: [] })
+    let processes = 0
+    const count = (): void => void (processes += 1)
+    subscribe('child_process', count)
+    onTestFinished(() => void unsubscribe('child_process', count))
+    await (await isolated(launcher, { runId: 'left-nothing' })).end()
+    expect(processes).toBe(0)
+    const command = await isolated(launcher, { runId: 'left-folders' })
+    mkdirSync(path.join(home, 'runs/left-folders/tmp/deep/deeper'), { recursive: true })
+    await command.end()
+    expect(processes).toBe(1)
+    expect(readdirSync(path.join(home, 'runs'))).toEqual([])
+  })
+
   test('A start that finds everything of the operator copied writes nothing over', async () => {
     const [home, operator] = [temporaryFolder(), temporaryFolder()]
     writeFileSync(path.join(operator, '.gitconfig'), '[user]\n')
