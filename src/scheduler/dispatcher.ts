@@ -127,7 +127,7 @@ function createCandidateQueue(deps: DispatchDeps, isStopped: () => boolean): Can
       polledAt = performance.now()
       candidates = await listStartable(store, types, deps.runCountByCompany(), BATCH_SIZE)
       wasEmpty = candidates.length === 0
-      // What this poll found has its order by turn, and the next poll finds who is not among it.
+      // The agents that this poll found have their order by turn, and the next poll finds the others.
       if (!wasEmpty) admitted = []
       return !wasEmpty || admitted.length > 0
     },

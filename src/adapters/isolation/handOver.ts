@@ -95,7 +95,7 @@ sub namespace {
   return $users;
 }`
 
-/** What makes id-mapped mounts here; null where perl is missing, or the machine is of another kind. */
+/** The program and the number that make id-mapped mounts here; null where perl is missing, or the machine is of another kind. */
 function maker(): { readonly perl: string; readonly unshare: number } | null {
   const [perl, unshare] = [systemProgram('perl'), UNSHARE[process.arch]]
   return perl === null || unshare === undefined ? null : { perl, unshare }
