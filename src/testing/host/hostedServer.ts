@@ -28,6 +28,7 @@ const IDLE_MS = 2000
  * Postgres, and what a test shows does not depend on it.
  */
 const CONNECT_MS = 60_000
+const PATIENCE = { idleTimeoutMillis: IDLE_MS, connectionTimeoutMillis: CONNECT_MS, connectTimeoutMs: CONNECT_MS } as const
 /** Another process may take a port for an outgoing connection between two lives of a server; it gives it back soon. */
 const LISTEN_ATTEMPTS = 200
 const LISTEN_RETRY_MS = 25
@@ -160,9 +161,8 @@ export async function startHostedServer(site: Site, database: string, asked: Rea
   // The mode does not depend on the umask.
   mkdirSync(home)
   chmodSync(home, 0o700)
-  const patience = { idleTimeoutMillis: IDLE_MS, connectionTimeoutMillis: CONNECT_MS, connectTimeoutMs: CONNECT_MS }
-  const lives: Lives = { config, connection: { ...cluster.application, database, min: 0, ...patience }, faults, aheadMs: 0 }
-  const sql = openPool({ ...cluster.owner, database, max: 1, ...patience })
+  const lives: Lives = { config, connection: { ...cluster.application, database, min: 0, ...PATIENCE }, faults, aheadMs: 0 }
+  const sql = openPool({ ...cluster.owner, database, max: 1, ...PATIENCE })
   let current = await beginLife(lives, 0)
   const { url } = current.running
   let isClosed = false
