@@ -57,25 +57,31 @@ export function createPersonSessions(secrets: readonly string[], isSecure: boole
   }
 }
 
-interface PersonRow {
+/** The rights of a person, as `personFacts` reads them. */
+export interface RightsRow {
+  readonly isAdmin: boolean
+  readonly roles: Readonly<Record<string, string>>
+  readonly grants: Readonly<Record<string, readonly string[]>>
+}
+
+interface PersonRow extends RightsRow {
   /** Of the session or the key. */
   readonly id: string
   readonly userId: string
   readonly name: string
   readonly email: string | null
   readonly validForMs: number
-  readonly isAdmin: boolean
-  readonly roles: Readonly<Record<string, string>>
-  readonly grants: Readonly<Record<string, readonly string[]>>
 }
 
 /** The rights of person `p`. */
-const personFacts = sql`exists (select from ${instanceAdministrators} a where a.person_id = p.id) as "isAdmin",
+export const personFacts = sql`exists (select from ${instanceAdministrators} a where a.person_id = p.id) as "isAdmin",
     coalesce((select jsonb_object_agg(m.company_id, m.membership_role) from ${memberships} m
       where m.principal_type = 'user' and m.principal_id = p.id and m.status = 'active' and m.membership_role is not null), '{}') as roles,
     coalesce((select jsonb_object_agg(g.company_id, g.keys) from (
-      select company_id, jsonb_agg(permission_key) as keys from ${grants}
-      where principal_type = 'user' and principal_id = p.id group by company_id) g), '{}') as grants`
+      select g.company_id, jsonb_agg(g.permission_key) as keys from ${grants} g
+      where g.principal_type = 'user' and g.principal_id = p.id and exists (select from ${memberships} m
+        where m.company_id = g.company_id and m.principal_type = 'user' and m.principal_id = p.id and m.status = 'active')
+      group by g.company_id) g), '{}') as grants`
 
 const personOfSession = statement<{ token: string }, PersonRow>('identify_session').read(sql`
   select s.id, p.id as "userId", p.name, p.email, (extract(epoch from s.expires_at - now()) * 1000)::float8 as "validForMs", ${personFacts}
@@ -90,21 +96,27 @@ const personOfBoardKey = statement<{ hash: string }, PersonRow>('identify_board_
 const isRole = (text: string): text is MemberRole => (memberRoles as readonly string[]).includes(text)
 
 /** The roles of a person by company. A role that this build does not know allows nothing. */
-const rolesOf = (roles: PersonRow['roles']): ReadonlyMap<string, MemberRole> =>
+const rolesOf = (roles: RightsRow['roles']): ReadonlyMap<string, MemberRole> =>
   new Map(Object.entries(roles).filter((entry): entry is [string, MemberRole] => isRole(entry[1])))
 
 const isGrant = (text: string): text is GrantKey => (grantKeys as readonly string[]).includes(text)
 
-const grantsOf = (given: PersonRow['grants']): BoardActor['grants'] =>
+const grantsOf = (given: RightsRow['grants']): BoardActor['grants'] =>
   new Map(Object.entries(given).map(([companyId, keys]) => [companyId, keys.filter(isGrant)]))
+
+/** What a person may do, before it is known which company a request is about. */
+export const rightsOf = ({ isAdmin, roles, grants: given }: RightsRow): Pick<BoardActor, 'isAdmin' | 'companies' | 'grants' | 'role'> => ({
+  isAdmin,
+  companies: isAdmin ? null : rolesOf(roles),
+  grants: grantsOf(given),
+  role: isAdmin ? 'owner' : null,
+})
 
 function loadedOf(via: 'session' | 'board_key', row: PersonRow | undefined): Loaded<BoardActor> | null {
   if (row === undefined) return null
   const { id, userId, name, email, validForMs } = row
-  const isAdmin = row.isAdmin || userId === LOCAL_BOARD
-  const companies = isAdmin ? null : rolesOf(row.roles)
-  const access = { companies, grants: grantsOf(row.grants), role: isAdmin ? ('owner' as const) : null }
-  return { actor: { kind: 'board', userId, isAdmin, via, uid: null, ...access, session: { id, name, email } }, validForMs }
+  const rights = rightsOf({ ...row, isAdmin: row.isAdmin || userId === LOCAL_BOARD })
+  return { actor: { kind: 'board', userId, via, uid: null, ...rights, session: { id, name, email } }, validForMs }
 }
 
 /** Looks up who has the token of a session; null when the session has ended. */

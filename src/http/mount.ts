@@ -144,9 +144,10 @@ async function admitCaller(exchange: Exchange, actor: Actor): Promise<Identified
   return { ...exchange, actor, reader, parameters, projection: projectionOf(route, request, rawQuery) }
 }
 
-async function handleRequest(exchange: IdentifiedExchange): Promise<void> {
-  const { deps, route } = exchange
-  const body = route.method === 'get' ? undefined : await bodyOf(exchange)
+async function handleRequest(admitted: IdentifiedExchange): Promise<void> {
+  const { deps, route } = admitted
+  const body = route.method === 'get' ? undefined : await bodyOf(admitted)
+  const exchange = body === undefined ? admitted : await identifiedAgain(admitted)
   const idempotency = idempotentRequestOf(exchange, body)
   const earlier = await earlierAnswerOf(exchange, idempotency)
   if (earlier !== null) return await sendReplay(exchange, earlier)
@@ -165,6 +166,27 @@ async function handleRequest(exchange: IdentifiedExchange): Promise<void> {
     await sendReplay(exchange, error.response)
   }
 }
+
+/**
+ * The exchange with its caller as it is behind the body, which the caller may have held back for a minute: what was withdrawn meanwhile
+ * counts (I16). A token whose run has ended meanwhile stays the caller: the transaction refuses it, and a repeat finds its answer.
+ * @throws Refusal as `identify` and `authorize`
+ */
+async function identifiedAgain(exchange: IdentifiedExchange): Promise<IdentifiedExchange> {
+  const { deps, route, request, trace, actor: before } = exchange
+  if (!canBeWithdrawn(before)) return exchange
+  const actor = await deps.identify(request).catch((error: unknown) => {
+    if (before.kind === 'agent' && before.via === 'token' && error instanceof Refusal && error.code === 'unauthorized') return before
+    throw error
+  })
+  authorize(route.permission, actor)
+  trace.actor = actor
+  return { ...exchange, actor }
+}
+
+/** Whether a caller acts by something that ends. The account of a connection and the token of the board do not end under a request. */
+const canBeWithdrawn = (actor: Actor): boolean =>
+  actor.kind === 'agent' || (actor.kind === 'board' && actor.via !== 'ambient' && actor.via !== 'token')
 
 async function sendReplay(exchange: IdentifiedExchange, stored: StoredAnswer): Promise<void> {
   await requireShowable(exchange, stored)

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import type { z } from 'zod'
 import { powerIn, roleInvitedByAgents } from '../../auth/power.ts'
+import { presentActor } from '../../auth/presentRights.ts'
 import { isAtLeast } from '../../auth/roles.ts'
 import { requireActingRun } from '../../auth/runFacts.ts'
 import { hashToken } from '../../auth/tokens.ts'
@@ -49,17 +50,20 @@ const insertInvite = statement<NewInvite, InviteView>('invite_insert').write(sql
 interface Wanted extends Pick<z.output<typeof createInviteBody>, 'allowedJoinTypes' | 'defaultsPayload' | 'agentMessage'> {
   readonly memberRole: MemberRole
   readonly created: typeof inviteCreated
+  readonly permission: 'invite.write' | 'invite.prompt'
 }
 
 /** Makes an invitation. Only this answer has its token. */
 async function makeInvite(ctx: Ctx, origin: string, wanted: Wanted): Promise<CreatedInvite> {
   const companyId = companyOf(ctx)
-  const { allowedJoinTypes, memberRole, defaultsPayload = null, agentMessage = null, created } = wanted
+  const { allowedJoinTypes, memberRole, defaultsPayload = null, agentMessage = null, created, permission } = wanted
   const token = newToken()
   const { userId: invitedByUserId, agentId: invitedByAgentId } = authorOf(ctx.actor)
   return await mutate(ctx, async (tx) => {
     const { name } = await lockUnarchivedCompany(tx, companyId)
     await requireActingRun(tx, ctx)
+    const actor = await presentActor(tx, ctx.actor, permission, companyId)
+    if (actor.kind !== 'agent' && allowedJoinTypes !== 'agent') requireRole(actor, memberRole)
     const row = exactlyOne(
       await tx.run(insertInvite, {
         companyId,
@@ -100,13 +104,18 @@ export async function createInvite(ctx: Ctx, origin: string, input: z.output<typ
   const { actor } = ctx
   const memberRole = input.memberRole ?? (actor.kind === 'agent' ? roleInvitedByAgents : 'operator')
   if (actor.kind === 'agent') requireNoPower(actor, { memberRole, defaultsPayload: input.defaultsPayload ?? undefined })
-  else if (input.allowedJoinTypes !== 'agent') requireRole(actor, memberRole)
-  return await makeInvite(ctx, origin, { ...input, memberRole, created: inviteCreated })
+  return await makeInvite(ctx, origin, { ...input, memberRole, created: inviteCreated, permission: 'invite.write' })
 }
 
 /** Invites an agent that runs behind a gateway. @throws Refusal `company_not_active` */
 export const createPrompt = (ctx: Ctx, origin: string, { agentMessage }: z.output<typeof promptBody>): Promise<CreatedInvite> =>
-  makeInvite(ctx, origin, { allowedJoinTypes: 'agent', memberRole: 'viewer', agentMessage, created: promptCreated })
+  makeInvite(ctx, origin, {
+    allowedJoinTypes: 'agent',
+    memberRole: 'viewer',
+    agentMessage,
+    created: promptCreated,
+    permission: 'invite.prompt',
+  })
 
 /** Condition: invitation `i` can still be used. */
 const isOpen = sql`i.revoked_at is null and i.accepted_at is null and i.expires_at > now()

@@ -6,6 +6,7 @@ import type { SQL } from 'drizzle-orm'
 import type { z } from 'zod'
 import { bySecret } from '../../auth/bySecret.ts'
 import { powerIn } from '../../auth/power.ts'
+import { presentActor } from '../../auth/presentRights.ts'
 import { requireActingRun } from '../../auth/runFacts.ts'
 import { hashToken } from '../../auth/tokens.ts'
 import { agents } from '../../model/agents.ts'
@@ -19,7 +20,7 @@ import { changed, mutate } from '../../platform/db/mutate.ts'
 import { dynamicRead, param, statement } from '../../platform/db/statement.ts'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { authorOf } from '../../platform/kernel/actor.ts'
-import type { AgentActor, MemberRole } from '../../platform/kernel/actor.ts'
+import type { Actor, AgentActor, MemberRole } from '../../platform/kernel/actor.ts'
 import { invariant, refuse } from '../../platform/kernel/errors.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
@@ -66,6 +67,12 @@ interface Locked extends JoinRequest {
   readonly inviterAgentId: string | null
 }
 
+/** A request that waits, and the caller as it is under the lock of the company. */
+interface Pending {
+  readonly request: Locked
+  readonly actor: Actor
+}
+
 const lockById = statement<{ id: string; companyId: string }, Locked>('join_request_lock').read(sql`
   select ${requestColumns}, (select i.member_role from ${invites} i where i.id = "join_requests"."invite_id") as "memberRole",
     (select i.invited_by_agent_id from ${invites} i where i.id = "join_requests"."invite_id") as "inviterAgentId"
@@ -78,14 +85,15 @@ const refuseRequest = (): never => refuse('not_found', { message: 'Join request 
  * request before its decision, so the decision is about what was shown (I20).
  * @throws Refusal `not_found`, `conflict`; `board_required` for an agent that decides about a person
  */
-async function lockPending(tx: Tx, ctx: Ctx, id: string): Promise<Locked> {
+async function lockPending(tx: Tx, ctx: Ctx, id: string): Promise<Pending> {
   const companyId = companyOf(ctx)
   await lockUnarchivedCompany(tx, companyId)
+  const actor = await presentActor(tx, ctx.actor, 'join.decide', companyId)
   const [request] = await tx.run(lockById, { id, companyId })
   if (request === undefined) return refuseRequest()
   if (ctx.actor.kind === 'agent' && request.requestType === 'human') refuse('board_required')
   if (request.status !== 'pending_approval') refuse('conflict', { message: 'Join request is not pending' })
-  return request
+  return { request, actor }
 }
 
 interface Decision {
@@ -163,7 +171,7 @@ export async function approveJoin(ctx: Ctx, id: string): Promise<JoinRequest> {
   const companyId = companyOf(ctx)
   const decision = { id, status: 'approved', ...authorOf(ctx.actor) } as const
   return await mutate(ctx, async (tx) => {
-    const request = await lockPending(tx, ctx, id)
+    const { request, actor } = await lockPending(tx, ctx, id)
     const { inviteId, requestType, requestingUserId, memberRole } = request
     if (requestType === 'agent') {
       const { agentId: createdAgentId, event } = await makeAgent(tx, ctx, request)
@@ -172,7 +180,7 @@ export async function approveJoin(ctx: Ctx, id: string): Promise<JoinRequest> {
       return changed(approved, joinApproved(id, { inviteId, requestType, createdAgentId }), event)
     }
     invariant(requestingUserId !== null, 'a person asked to join')
-    requireRole(ctx.actor, memberRole)
+    requireRole(actor, memberRole)
     await tx.run(insertMembership, { companyId, userId: requestingUserId, role: memberRole })
     const approved = exactlyOne(await tx.run(decide, { ...decision, createdAgentId: null }))
     return changed(
@@ -188,7 +196,7 @@ export async function approveJoin(ctx: Ctx, id: string): Promise<JoinRequest> {
  */
 export async function rejectJoin(ctx: Ctx, id: string): Promise<JoinRequest> {
   return await mutate(ctx, async (tx) => {
-    const { inviteId, requestType } = await lockPending(tx, ctx, id)
+    const { inviteId, requestType } = (await lockPending(tx, ctx, id)).request
     await requireActingRun(tx, ctx)
     const decision = { id, status: 'rejected', ...authorOf(ctx.actor), createdAgentId: null } as const
     const rejected = exactlyOne(await tx.run(decide, decision))

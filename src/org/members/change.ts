@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import type { z } from 'zod'
 import { grantsForAgents } from '../../auth/power.ts'
+import { presentActor } from '../../auth/presentRights.ts'
 import { decidesForHost, isAtLeast } from '../../auth/roles.ts'
 import { grants, memberships } from '../../model/companies.ts'
 import { people } from '../../model/people.ts'
@@ -23,10 +24,12 @@ import type { memberPermissionsBody, MemberView, updateMemberBody } from './view
 const isRole = (text: string | null): text is MemberRole => memberRoles.some((role) => role === text)
 const isGrant = (text: string): text is GrantKey => grantKeys.some((key) => key === text)
 
-/** (tx) The member under the lock of its company. @throws Refusal `not_found` */
-async function lockMember(tx: Tx, companyId: string, memberId: string): Promise<MemberView> {
+/** (tx) The member under the lock of its company, and the caller as it is under that lock. @throws Refusal `not_found`, as `presentActor` */
+async function lockMember(tx: Tx, ctx: Ctx, memberId: string): Promise<{ readonly member: MemberView; readonly actor: Actor }> {
+  const companyId = companyOf(ctx)
   await lockCompany(tx, companyId)
-  return await memberById(tx, companyId, memberId)
+  const actor = await presentActor(tx, ctx.actor, 'member.write', companyId)
+  return { member: await memberById(tx, companyId, memberId), actor }
 }
 
 /** Refuses a change by a person whose own role is weaker than what it gives or takes. @throws Refusal `above_own_role` */
@@ -58,12 +61,12 @@ const updateMembership = statement<State & { id: string }, { id: string }>('memb
 export async function updateMember(ctx: Ctx, memberId: string, input: z.output<typeof updateMemberBody>): Promise<MemberView> {
   const companyId = companyOf(ctx)
   return await mutate(ctx, async (tx) => {
-    const member = await lockMember(tx, companyId, memberId)
+    const { member, actor } = await lockMember(tx, ctx, memberId)
     if (member.principalType === 'agent') refuse('unprocessable', { message: 'An agent has no role among people' })
     const role = isRole(member.membershipRole) ? member.membershipRole : null
     const before: State = { membershipRole: role, status: member.status }
     const after: State = { membershipRole: input.role ?? role, status: input.status ?? member.status }
-    requireAsStrong(ctx.actor, [before.membershipRole, after.membershipRole])
+    requireAsStrong(actor, [before.membershipRole, after.membershipRole])
     if (before.membershipRole === after.membershipRole && before.status === after.status) return unchanged(member)
     const { principalId } = member
     if (isActiveOwner(before) && !isActiveOwner(after) && member.user !== null) {
@@ -122,13 +125,13 @@ export async function setMemberPermissions(ctx: Ctx, memberId: string, input: z.
   const companyId = companyOf(ctx)
   const wanted = new Map(input.grants.map(({ permissionKey, scope }) => [permissionKey, scope ?? null]))
   return await mutate(ctx, async (tx) => {
-    const member = await lockMember(tx, companyId, memberId)
+    const { member, actor } = await lockMember(tx, ctx, memberId)
     const { principalId, principalType } = member
     const held = member.grants.map(({ permissionKey }) => permissionKey).filter(isGrant)
     const added = [...wanted.keys()].filter((key) => !held.includes(key))
     const removed = held.filter((key) => !wanted.has(key))
     if (principalType === 'agent') requireForAgents([...added, ...removed])
-    if (![...added, ...removed].every((key) => mayGrant(ctx.actor, companyId, key))) refuse('above_own_role')
+    if (![...added, ...removed].every((key) => mayGrant(actor, companyId, key))) refuse('above_own_role')
     if (added.length === 0 && removed.length === 0) return unchanged(member)
     if (removed.length > 0) await tx.run(deleteGrants, { companyId, principalType, principalId, keys: removed })
     for (const permissionKey of added) {

@@ -2,6 +2,7 @@
 
 import { sql } from 'drizzle-orm'
 import type { z } from 'zod'
+import { requirePresentAdministrator } from '../../auth/presentRights.ts'
 import { companies, memberships } from '../../model/companies.ts'
 import { isCompanyDeleted } from '../../model/deletions.ts'
 import { instanceAdministrators, people } from '../../model/people.ts'
@@ -60,6 +61,7 @@ export async function lockPerson(tx: Tx, userId: string): Promise<void> {
 export async function promote(ctx: Ctx, userId: string): Promise<Administrator> {
   return await mutate(ctx, async (tx) => {
     await lockAdministration(tx)
+    await requirePresentAdministrator(tx, ctx.actor)
     await lockPerson(tx, userId)
     const [existing] = await tx.run(selectAdministrator, { userId })
     if (existing !== undefined) return unchanged(withRole(existing))
@@ -85,6 +87,7 @@ const deleteAdministrator = statement<{ userId: string }, { id: string }>('admin
 export async function demote(ctx: Ctx, userId: string): Promise<Administrator> {
   return await mutate(ctx, async (tx) => {
     const all = await tx.run(lockAdministrators, {})
+    await requirePresentAdministrator(tx, ctx.actor)
     const found = all.find((row) => row.userId === userId)
     if (found === undefined) return refuse('not_found', { message: 'Not an administrator of the instance' })
     if (all.length === 1) refuse('last_administrator')
@@ -139,6 +142,7 @@ const insertMemberships = statement<{ userId: string; ids: readonly string[] }, 
 export async function setCompanyAccess(ctx: Ctx, userId: string, companyIds: readonly string[]): Promise<Membership[]> {
   const wanted = new Set(companyIds.map((id) => id.toLowerCase()))
   return await mutate(ctx, async (tx) => {
+    await requirePresentAdministrator(tx, ctx.actor)
     await lockPerson(tx, userId)
     const before = await lockAffected(tx, userId, wanted)
     const removed = before.filter(({ companyId }) => !wanted.has(companyId)).map(({ companyId }) => companyId)
