@@ -161,7 +161,7 @@ describe('people who join', () => {
     expect((await lastAudit(server(), asked.body.id, 'join.rejected')).details).toMatchObject({ requestType: 'human' })
   })
 
-  test('Only an owner lets an owner in, and a member that was suspended returns with the role of its invitation', async () => {
+  test('Only an owner lets an owner in, and a member that was suspended returns with the role of its invitation alone', async () => {
     const strong = await invite({ memberRole: 'owner' }, people.owner.client)
     const ada = await person(server())
     const asked = await accept(strong.token, { requestType: 'human' }, ada.client)
@@ -173,11 +173,16 @@ describe('people who join', () => {
     const memberAda = async () =>
       ((await people.owner.client.get(`${at()}/members`)).body as Member[]).find(({ principalId }) => principalId === ada.id)
     expect(await memberAda()).toMatchObject({ membershipRole: 'owner', status: 'active' })
+    const grants = [{ permissionKey: 'users:manage_permissions' }]
+    expect((await people.owner.client.patch(`${at()}/members/${(await memberAda())?.id}/permissions`, { grants })).status).toBe(200)
+    const third = await accept((await invite({ memberRole: 'viewer' })).token, { requestType: 'human' }, (await person(server())).client)
+    expect((await decide(third.body.id, 'approve')).status).toBe(200)
+    expect(await memberAda()).toMatchObject({ grants })
     expect((await people.owner.client.patch(`${at()}/members/${(await memberAda())?.id}`, { status: 'suspended' })).status).toBe(200)
     const weak = await invite({ memberRole: 'viewer' })
     const again = await accept(weak.token, { requestType: 'human' }, ada.client)
     expect((await decide(again.body.id, 'approve')).status).toBe(200)
-    expect(await memberAda()).toMatchObject({ membershipRole: 'viewer', status: 'active' })
+    expect(await memberAda()).toMatchObject({ membershipRole: 'viewer', status: 'active', grants: [] })
   })
 
   test('Of two who accept one invitation at once one is in time', async () => {

@@ -11,7 +11,7 @@ import { requireActingRun } from '../../auth/runFacts.ts'
 import { hashToken } from '../../auth/tokens.ts'
 import { agents } from '../../model/agents.ts'
 import type { AdapterType } from '../../model/adapterTypes.ts'
-import { memberships } from '../../model/companies.ts'
+import { grants, memberships } from '../../model/companies.ts'
 import { invites, joinRequests } from '../../model/invites.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { byCreation } from '../../platform/db/keyset.ts'
@@ -117,7 +117,11 @@ const decide = statement<Decision, JoinRequest>('join_request_decide').write(sql
     rejected_by_agent_id = case when ${isStatus('rejected')} then ${param('agentId', 'uuid')} end
   where id = ${param('id', 'uuid')} returning ${requestColumns}`)
 
+// A person whose membership was not active comes back with what its invitation says, and not with what it was granted before.
 const insertMembership = statement<{ companyId: string; userId: string; role: MemberRole }, { id: string }>('join_member_insert').write(sql`
+  with ended as (delete from ${grants} g where g.company_id = ${param('companyId', 'uuid')} and g.principal_type = 'user'
+    and g.principal_id = ${param('userId')} and not exists (select from ${memberships} m where m.company_id = g.company_id
+      and m.principal_type = 'user' and m.principal_id = g.principal_id and m.status = 'active'))
   insert into ${memberships} (company_id, principal_type, principal_id, status, membership_role)
   values (${param('companyId', 'uuid')}, 'user', ${param('userId')}, 'active', ${param('role')})
   on conflict (company_id, principal_type, principal_id)

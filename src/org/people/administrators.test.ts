@@ -110,6 +110,23 @@ describe('the companies of a person', () => {
     expect((await leave(rows[0]?.id ?? '')).body).toMatchObject({ code: 'last_owner', details: { companyId: company.id } })
   })
 
+  test('What a person was granted goes with its membership, and a later membership does not bring it back', async () => {
+    const { company } = await world(server())
+    const ada = await member(server(), company.id, 'viewer')
+    const members = `/api/companies/${company.id}/members`
+    const ofAda = async () =>
+      ((await boardOf(server()).get(members)).body as { id: string; principalId: string; grants: object[] }[]).find(
+        ({ principalId }) => principalId === ada.id,
+      )
+    const grants = [{ permissionKey: 'users:manage_permissions' }, { permissionKey: 'agents:create' }]
+    expect((await boardOf(server()).patch(`${members}/${(await ofAda())?.id}/permissions`, { grants })).status).toBe(200)
+    expect((await ada.client.get(members)).status).toBe(200)
+    for (const companyIds of [[], [company.id]])
+      expect((await boardOf(server()).put(`${users}/${ada.id}/company-access`, { companyIds })).status).toBe(200)
+    expect((await ofAda())?.grants).toEqual([])
+    expect((await ada.client.get(members)).body).toMatchObject({ code: 'role_missing' })
+  })
+
   test('A role that stays is kept, and a suspended member is active again', async () => {
     const { company } = await world(server())
     const ada = await person(server())

@@ -3,7 +3,7 @@
 import { sql } from 'drizzle-orm'
 import type { z } from 'zod'
 import { requirePresentAdministrator } from '../../auth/presentRights.ts'
-import { companies, memberships } from '../../model/companies.ts'
+import { companies, grants, memberships } from '../../model/companies.ts'
 import { isCompanyDeleted } from '../../model/deletions.ts'
 import { instanceAdministrators, people } from '../../model/people.ts'
 import { lockingRead } from '../../platform/db/locks.ts'
@@ -125,7 +125,10 @@ const ownedAlone = statement<{ userId: string; ids: readonly string[] }, { id: s
       where o.company_id = m.company_id and o.principal_type = 'user' and o.principal_id <> m.principal_id
         and o.membership_role = 'owner' and o.status = 'active')`)
 
+// What a person was granted beyond its role goes with the membership: a later one must not bring it back unseen.
 const deleteMemberships = statement<{ userId: string; ids: readonly string[] }, { id: string }>('memberships_delete').write(sql`
+  with granted as (delete from ${grants} where principal_type = 'user' and principal_id = ${param('userId')}
+    and company_id = any(${param('ids', 'uuid[]')}))
   delete from ${memberships} where principal_type = 'user' and principal_id = ${param('userId')}
     and company_id = any(${param('ids', 'uuid[]')}) returning id`)
 
