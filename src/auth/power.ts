@@ -1,4 +1,4 @@
-import type { AgentActor, GrantKey, MemberRole } from '../platform/kernel/actor.ts'
+import type { AgentActor, BoardActor, GrantKey, MemberRole } from '../platform/kernel/actor.ts'
 import type { AgentRole } from '../model/agentStatus.ts'
 import type { Permission } from './permissions.ts'
 
@@ -220,7 +220,13 @@ const rankOf = (role: string): number => ranks[role] ?? 0
 /** Whether a change of role gives up rank. */
 export const stepsDown = (before: string, after: string | undefined): boolean => after !== undefined && rankOf(after) < rankOf(before)
 
-type Rule = (actor: AgentActor, before: Authority | null, value: unknown) => boolean
+/** The part of an actor that the rules look at. */
+type Ranked = Pick<AgentActor, 'agentId' | 'role'>
+
+/** A person that does not decide about this host has no rank among agents. */
+const withoutRank: Ranked = { agentId: '', role: 'general' }
+
+type Rule = (actor: Ranked, before: Authority | null, value: unknown) => boolean
 
 const isNonEmpty = (value: unknown): boolean => typeof value === 'object' && value !== null && Object.keys(value).length > 0
 
@@ -262,5 +268,9 @@ const rules: Readonly<Record<string, Rule>> = {
  * @param before the agent as it is; null for a new one
  * @param changes the fields that the change names; undefined ones do not count
  */
-export const powerIn = (actor: AgentActor, before: Authority | null, changes: Readonly<Record<string, unknown>>): string[] =>
-  Object.entries(changes).flatMap(([name, value]) => (value !== undefined && rules[name]?.(actor, before, value) === true ? [name] : []))
+export const powerIn = (actor: AgentActor | BoardActor, before: Authority | null, changes: Readonly<Record<string, unknown>>): string[] => {
+  const ranked = actor.kind === 'agent' ? actor : withoutRank
+  return Object.entries(changes).flatMap(([name, value]) =>
+    value !== undefined && rules[name]?.(ranked, before, value) === true ? [name] : [],
+  )
+}

