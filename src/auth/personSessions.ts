@@ -104,7 +104,7 @@ const isGrant = (text: string): text is GrantKey => (grantKeys as readonly strin
 const grantsOf = (given: RightsRow['grants']): BoardActor['grants'] =>
   new Map(Object.entries(given).map(([companyId, keys]) => [companyId, keys.filter(isGrant)]))
 
-/** What a person may do, before it is known which company a request is about. */
+/** The rights of a person, before it is known which company a request is about. */
 export const rightsOf = ({ isAdmin, roles, grants: given }: RightsRow): Pick<BoardActor, 'isAdmin' | 'companies' | 'grants' | 'role'> => ({
   isAdmin,
   companies: isAdmin ? null : rolesOf(roles),

@@ -1,4 +1,4 @@
-// What a person may do at this moment, for changes that give rights: the caller was looked up before the change had its locks.
+// The rights of a person at this moment, for changes that give rights: the caller was looked up before the change had its locks.
 
 import { sql } from 'drizzle-orm'
 import { boardKeys } from '../model/boardKeys.ts'

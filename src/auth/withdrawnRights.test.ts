@@ -106,9 +106,9 @@ async function behindLock(here: World, change: () => Promise<Answer>, attacks: r
     await locker.query('begin')
     await locker.query('select id from companies where id = $1 for update', [here.company.id])
     const changing = change()
-    await waitersAre(1)
+    await waitersAre(1, 'companies')
     const attacking = attacks.map((attack) => attack())
-    await waitersAre(1 + attacks.length)
+    await waitersAre(1 + attacks.length, 'companies')
     await locker.query('commit')
     expect((await changing).status).toBe(200)
     return await Promise.all(attacking)
@@ -117,15 +117,17 @@ async function behindLock(here: World, change: () => Promise<Answer>, attacks: r
   }
 }
 
-/** Statements that wait for a lock. */
-async function waiters(): Promise<number> {
+/** Statements about a table that wait for a lock. */
+async function waitersFor(table: string): Promise<number> {
   const { rows } = await server().database.sql.query<{ count: number }>(
-    "select count(*)::int as count from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+    "select count(*)::int as count from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and query like '%' || $1 || '%'",
+    [`"${table}"`],
   )
   return rows[0]?.count ?? 0
 }
 
-const waitersAre = (count: number): Promise<void> => waitUntil(`${count} wait for a lock`, async () => (await waiters()) >= count)
+const waitersAre = (count: number, table: string): Promise<void> =>
+  waitUntil(`${count} wait for a lock`, async () => (await waitersFor(table)) >= count)
 
 describe('a request that waits for the change of its own rights', () => {
   test('An owner who is made a viewer restores, promotes, invites and admits no person behind it (I16)', async () => {
@@ -166,13 +168,13 @@ describe('a request that waits for the change of its own rights', () => {
       await locker.query('begin')
       await locker.query('select id from instance_administrators where person_id = $1 for update', [demoted.id])
       const changing = other.client.post(at(demoted, 'demote-instance-admin'))
-      await waitersAre(1)
+      await waitersAre(1, 'instance_administrators')
       const attacks = [
         demoted.client.post(at(demoted, 'promote-instance-admin')),
         demoted.client.post(at(other, 'demote-instance-admin')),
         demoted.client.put(at(demoted, 'company-access'), { companyIds: [here.company.id] }),
       ]
-      await waitersAre(2)
+      await waitersAre(2, 'instance_administrators')
       await locker.query('commit')
       expect((await changing).status).toBe(200)
       const answers = await Promise.all(attacks)

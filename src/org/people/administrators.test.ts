@@ -110,7 +110,7 @@ describe('the companies of a person', () => {
     expect((await leave(rows[0]?.id ?? '')).body).toMatchObject({ code: 'last_owner', details: { companyId: company.id } })
   })
 
-  test('What a person was granted goes with its membership, and a later membership does not bring it back', async () => {
+  test('The grants of a person go with its membership, and a later membership does not bring them back', async () => {
     const { company } = await world(server())
     const ada = await member(server(), company.id, 'viewer')
     const members = `/api/companies/${company.id}/members`

@@ -125,7 +125,7 @@ const ownedAlone = statement<{ userId: string; ids: readonly string[] }, { id: s
       where o.company_id = m.company_id and o.principal_type = 'user' and o.principal_id <> m.principal_id
         and o.membership_role = 'owner' and o.status = 'active')`)
 
-// What a person was granted beyond its role goes with the membership: a later one must not bring it back unseen.
+// The grants of a person go with its membership: a later one must not bring it back unseen.
 const deleteMemberships = statement<{ userId: string; ids: readonly string[] }, { id: string }>('memberships_delete').write(sql`
   with granted as (delete from ${grants} where principal_type = 'user' and principal_id = ${param('userId')}
     and company_id = any(${param('ids', 'uuid[]')}))
