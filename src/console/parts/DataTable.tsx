@@ -1,6 +1,6 @@
 import { useWindowVirtualizer } from '@tanstack/react-virtual'
 import { useEffect, useLayoutEffect, useRef, useState } from 'react'
-import type { ReactNode, RefObject } from 'react'
+import type { CSSProperties, ReactNode, RefObject } from 'react'
 
 /** A column of a table. */
 export interface Column<T> {
@@ -43,6 +43,8 @@ interface DataTableProps<T> {
   readonly isPlain?: boolean
   /** Rows of two lines. */
   readonly isTall?: boolean
+  /** The least width of a table with columns of given widths on a telephone, where it scrolls in its frame. */
+  readonly narrowWidth?: string
   /** Called when the last rows come into sight. */
   readonly onEnd?: () => void
 }
@@ -77,7 +79,7 @@ function useTop(element: RefObject<HTMLElement | null>): number {
 
 /** A table of rows of one height. Only those in sight are in the document; readers of screens get the whole count. */
 export function DataTable<T>(props: DataTableProps<T>): ReactNode {
-  const { name, rows, columns, keyOf, cursor = -1, isTall = false, isPlain = false, onEnd } = props
+  const { name, rows, columns, keyOf, cursor = -1, isTall = false, isPlain = false, narrowWidth, onEnd } = props
   const body = useRef<HTMLTableSectionElement>(null)
   const virtual = useWindowVirtualizer({
     count: rows.length,
@@ -103,6 +105,7 @@ export function DataTable<T>(props: DataTableProps<T>): ReactNode {
         aria-label={name}
         aria-rowcount={rows.length + 1}
         className={`data${columns.some(({ width: own }) => own !== undefined) ? ' fixed' : ''}${isTall ? ' tall' : ''}`}
+        style={narrowWidth === undefined ? undefined : ({ '--narrow-width': narrowWidth } as CSSProperties)}
       >
         <Head {...props} />
         <tbody ref={body}>

@@ -23,6 +23,19 @@ const IS_MISSING = "typeof globalThis.axe === 'undefined'"
 const RUN = 'axe.run().then(({ violations }) => violations)'
 const EXCESS = 'document.documentElement.scrollWidth - document.documentElement.clientWidth'
 
+/** Cells of tables that are too narrow for a word, and buttons in shown cells that are not shown. One sentence for each. */
+const SQUEEZED = `[...document.querySelectorAll('table.data td')].flatMap((cell) => {
+  if (!cell.checkVisibility()) return []
+  const { paddingLeft, paddingRight } = getComputedStyle(cell)
+  const room = cell.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight)
+  const words = cell.textContent.trim()
+  const hidden = [...cell.querySelectorAll('button')].filter((button) => !button.checkVisibility())
+  return [
+    ...(words !== '' && room < 56 && cell.scrollWidth > cell.clientWidth ? ['the cell "' + words + '" has ' + Math.round(room) + ' pixels'] : []),
+    ...hidden.map((button) => 'the button "' + button.textContent + '" of a row is not shown'),
+  ]
+})`
+
 /** The findings of axe-core in the page as it is shown now. One sentence for each finding; none for a page without. */
 export async function axeFindingsOf(page: Page): Promise<string[]> {
   if (await page.evaluate<boolean>(IS_MISSING)) await page.evaluate(axe)
@@ -44,7 +57,7 @@ export const twoLooks: readonly Look[] = [
   [1440, 'light'],
 ]
 
-/** The findings of axe-core in the page, and whether it is wider than its screen. One sentence for each finding; none for a page without. */
+/** The findings of axe-core in the page, whether it is wider than its screen, and its cells that cannot be read. One sentence for each finding; none for a page without. */
 export async function findingsOf(page: Page, name: string, looks: readonly Look[] = everyLook): Promise<string[]> {
   const found: string[] = []
   for (const [width, colorScheme] of looks) {
@@ -52,6 +65,7 @@ export async function findingsOf(page: Page, name: string, looks: readonly Look[
     await page.emulateMedia({ colorScheme })
     const where = `${name}, ${width}, ${colorScheme}`
     found.push(...(await axeFindingsOf(page)).map((finding) => `${where}: ${finding}`))
+    found.push(...(await page.evaluate<string[]>(SQUEEZED)).map((finding) => `${where}: ${finding}`))
     const excess = await page.evaluate<number>(EXCESS)
     if (excess > 0) found.push(`${where}: the page is ${excess} pixels wider than the screen`)
   }

@@ -64,7 +64,7 @@ function LastRuns({ agent }: Pick<TabProps, 'agent'>): ReactNode {
       {runs?.length === 0 && <Empty title="It has not run yet.">Assign an issue to it, or wake it.</Empty>}
       {runs !== undefined && runs.length > 0 && (
         <>
-          <DataTable name="Last runs" rows={runs} columns={runColumns} keyOf={({ id }) => id} />
+          <DataTable name="Last runs" rows={runs} columns={runColumns} keyOf={({ id }) => id} narrowWidth="400px" />
           <p>
             <Link to={pathOf(`runs?agent=${agent.id}`)}>All runs of {agent.name}</Link>
           </p>

@@ -44,6 +44,7 @@ export function AgentList({ lines }: { readonly lines: readonly AgentLine[] }): 
         name="Agents"
         rows={lines}
         columns={columns}
+        narrowWidth="640px"
         keyOf={({ agent }) => agent.id}
         cursor={list.at}
         sort={{

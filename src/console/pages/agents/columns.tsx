@@ -66,7 +66,7 @@ export const columns: readonly Column<AgentLine>[] = [
   },
   {
     key: 'spent',
-    width: '154px',
+    width: '172px',
     title: 'Spent this month',
     sorts: 'spent',
     ...optional,
