@@ -1,6 +1,7 @@
 import type { ReactNode } from 'react'
 import { useRead } from '../api/reads.ts'
-import type { Badges, Company, Whoami } from '../api/types.ts'
+import type { Approval, Badges, Company, Whoami } from '../api/types.ts'
+import { useCurrentInSight } from '../parts/useCurrentInSight.ts'
 import { Link } from '../router/Link.tsx'
 import { go } from '../router/location.ts'
 import { companyPath } from './company.tsx'
@@ -12,8 +13,8 @@ const NEW_COMPANY = '+'
 interface Entry {
   readonly path: string
   readonly name: string
-  /** A count of what waits for a person, and the words around it. */
-  readonly count?: (badges: Badges) => { readonly value: number; readonly words: string }
+  /** What is counted where it waits for a person, in words. */
+  readonly counts?: string
 }
 
 /** The pages of a company, in the order in which the rail has them. */
@@ -21,9 +22,9 @@ export const entries: readonly Entry[] = [
   { path: 'overview', name: 'Overview' },
   { path: 'issues', name: 'Issues' },
   { path: 'locks', name: 'Locks' },
-  { path: 'runs', name: 'Runs', count: ({ failedRuns }) => ({ value: failedRuns, words: 'failed' }) },
+  { path: 'runs', name: 'Runs', counts: 'failed' },
   { path: 'agents', name: 'Agents' },
-  { path: 'approvals', name: 'Approvals', count: ({ approvals }) => ({ value: approvals, words: 'waiting' }) },
+  { path: 'approvals', name: 'Approvals', counts: 'waiting' },
   { path: 'activity', name: 'Activity' },
   { path: 'costs', name: 'Costs' },
   { path: 'budgets', name: 'Budgets' },
@@ -50,12 +51,26 @@ function identityOf(whoami: Whoami | null): string {
   return whoami.mode === 'implicit' ? 'Local board on this machine' : 'Board, by its token'
 }
 
+/** Approvals that are read to count them. */
+const MOST_APPROVALS = 50
+
+/** The numbers beside the pages. The badge of approvals has also those that were sent back, which wait for their agents and for no person. */
+function useCounts({ id }: Company): Readonly<Record<string, string>> {
+  const badges = useRead<Badges>(['figures', id, 'badges'], `/companies/${id}/sidebar-badges`).data?.data
+  const query = { status: 'pending', limit: MOST_APPROVALS }
+  const waiting = useRead<Approval[]>(['approvals', id, 'pending'], `/companies/${id}/approvals`, { query }).data
+  const approvals = waiting?.data.length ?? 0
+  const textOf = (value: number, hasMore = false): string => (value === 0 ? '' : `${value}${hasMore ? '+' : ''}`)
+  return { runs: textOf(badges?.failedRuns ?? 0), approvals: textOf(approvals, waiting !== undefined && waiting.next !== null) }
+}
+
 /** The rail of pages: to the left, and at the bottom of a telephone. */
 export function Rail({ company, companies, whoami, section, onKeys }: RailProps): ReactNode {
-  const badges = useRead<Badges>(['figures', company.id, 'badges'], `/companies/${company.id}/sidebar-badges`).data?.data
+  const texts = useCounts(company)
+  const rail = useCurrentInSight(`${section} ${texts['runs']} ${texts['approvals']}`)
   const base = companyPath(company)
   return (
-    <header className="rail">
+    <header className="rail" ref={rail}>
       <label className="switcher">
         <span className="hidden">Company</span>
         <select
@@ -71,19 +86,15 @@ export function Rail({ company, companies, whoami, section, onKeys }: RailProps)
         </select>
       </label>
       <nav aria-label="Pages">
-        {[...entries, { path: 'settings', name: 'Settings' } as Entry].map(({ path, name, count }) => {
-          const counted = badges === undefined ? undefined : count?.(badges)
+        {[...entries, { path: 'settings', name: 'Settings' } as Entry].map(({ path, name, counts }) => {
+          const text = counts === undefined ? '' : (texts[path] ?? '')
+          const words = text === '' ? undefined : `${text} ${counts}`
           return (
-            <Link
-              key={path}
-              to={`${base}/${path}`}
-              aria-current={section === path ? 'page' : undefined}
-              aria-description={counted === undefined || counted.value === 0 ? undefined : `${counted.value} ${counted.words}`}
-            >
+            <Link key={path} to={`${base}/${path}`} aria-current={section === path ? 'page' : undefined} aria-description={words}>
               {name}
-              {counted !== undefined && counted.value > 0 && (
-                <span className="count" aria-hidden="true" title={`${counted.value} ${counted.words}`}>
-                  {counted.value}
+              {words !== undefined && (
+                <span className="count" aria-hidden="true" title={words}>
+                  {text}
                 </span>
               )}
             </Link>

@@ -1,6 +1,7 @@
 import type { ReactNode } from 'react'
 import { Link } from '../router/Link.tsx'
 import { usePlace } from '../router/location.ts'
+import { useCurrentInSight } from './useCurrentInSight.ts'
 
 export interface Tab {
   /** In the query of the address; the first of a page is empty. */
@@ -26,8 +27,9 @@ export function Tabs({ tabs, name = 'tab', label, keeps = [] }: TabsProps): Reac
     return search === '' ? path : `${path}?${search}`
   }
   const present = query.get(name) ?? ''
+  const row = useCurrentInSight(present)
   return (
-    <nav className="tabs" aria-label={label}>
+    <nav className="tabs" aria-label={label} ref={row}>
       {tabs.map(({ value, label: words }) => (
         <Link key={value} to={addressOf(value)} aria-current={present === value ? 'page' : undefined}>
           {words}

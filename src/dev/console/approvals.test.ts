@@ -99,6 +99,12 @@ describe.skipIf(!hasChromium)('the inbox of approvals (needs Chromium)', () => {
     const page = await open(here.path)
     await shown(page, 'Buy a machine').getByText('The queue is full.', { exact: true }).waitFor()
     await page.keyboard.press('v')
+    await page.getByLabel('Note').waitFor()
+    // Escape leaves the decision also when the focus has left its form.
+    await page.getByText('The payload as it is').focus()
+    await page.keyboard.press('Escape')
+    await page.getByLabel('Note').waitFor({ state: 'detached' })
+    await page.keyboard.press('v')
     await button(page, 'Ask for revision').click()
     expect(await approvalOf(id)).toMatchObject({ status: 'pending' })
     await page.getByLabel('Note').fill('What does it cost?')
@@ -106,6 +112,8 @@ describe.skipIf(!hasChromium)('the inbox of approvals (needs Chromium)', () => {
     await status(page, 'revision requested').waitFor()
     expect(await approvalOf(id)).toMatchObject({ status: 'revision_requested', decisionNote: 'What does it cost?' })
     expect((await actionsOf(server(), id)).slice(0, 2)).toEqual(['approval.created', 'approval.revision_requested'])
+    // It waits for its agent now, and for no person.
+    await expect.poll(() => page.getByRole('link', { name: 'Approvals', exact: true }).getAttribute('aria-description')).toBeNull()
     await button(page, 'Sent back').click()
     await list(page).getByText('Buy a machine').waitFor()
     expect(new URL(page.url()).searchParams.get('status')).toBe('revision_requested')

@@ -88,6 +88,21 @@ describe.skipIf(!hasChromium)('every page of the console (needs Chromium)', () =
     await expect.poll(() => new URL(page.url()).pathname).toBe(`/console/${company.prefix}/overview`)
   })
 
+  test('On a telephone the page and the part that are open are in sight in their rows of links', async () => {
+    const page = await open(`/${company.prefix}/settings?tab=instance`, { width: 360 })
+    await settle(page)
+    for (const link of [
+      page.getByRole('navigation', { name: 'Pages' }).getByRole('link', { name: 'Settings' }),
+      page.locator('nav.tabs [aria-current=page]'),
+    ])
+      await expect
+        .poll(async () => {
+          const box = await link.boundingBox()
+          return box !== null && box.x >= 0 && box.x + box.width <= 361
+        })
+        .toBe(true)
+  })
+
   test('The lists of keys and of places to go to are without a fault for axe, and are opened and closed by keys', async () => {
     const page = await open(`/${company.prefix}/locks`)
     await settle(page)

@@ -108,7 +108,7 @@ function Head({ approval, nameOf }: { readonly approval: ApprovalDetail; readonl
         <Status of={status} />
         <span>{kindOf(approval)}</span>
         <span>
-          asked by <Requester agentId={requestedByAgentId} userId={requestedByUserId} nameOf={nameOf} />, <Time at={createdAt} />
+          asked by <Requester isInside agentId={requestedByAgentId} userId={requestedByUserId} nameOf={nameOf} />, <Time at={createdAt} />
         </span>
       </p>
       {decidedAt !== null && (

@@ -74,11 +74,12 @@ function useDecision({ approval, etag, seen }: DecisionProps): DecisionState {
 export function Decision(props: DecisionProps): ReactNode {
   const { approval, seen } = props
   const state = useDecision(props)
-  const { outcome, mayDecide, choose, problem } = state
+  const { outcome, mayDecide, choose, cancel, problem } = state
   useKeys('Decision', [
     { keys: 'a', label: 'Approve', run: choose('approve') },
     { keys: 'r', label: 'Reject, with a note', run: choose('reject') },
     { keys: 'v', label: 'Ask for revision, with a note', run: choose('request-revision') },
+    ...(outcome === null ? [] : [{ keys: 'escape', label: 'Leave the decision', run: cancel }]),
   ])
   const isOver = !isOpen(approval)
   if (outcome === null && isOver) return null

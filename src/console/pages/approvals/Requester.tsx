@@ -9,10 +9,12 @@ interface RequesterProps {
   readonly agentId: string | null
   readonly userId: string | null
   readonly nameOf: NameOf
+  /** The name is inside of a sentence. */
+  readonly isInside?: boolean
 }
 
 /** The agent or the person that wrote something. */
-export function Requester({ agentId, userId, nameOf }: RequesterProps): ReactNode {
+export function Requester({ agentId, userId, nameOf, isInside = false }: RequesterProps): ReactNode {
   const pathOf = useCompanyPath()
   if (agentId !== null)
     return (
@@ -21,5 +23,6 @@ export function Requester({ agentId, userId, nameOf }: RequesterProps): ReactNod
       </Link>
     )
   const parts = [actorOf({ actorType: userId === null ? 'system' : 'user', actorId: userId ?? '' })]
-  return <VisibleText text={sentenceText(parts, nameOf)} />
+  const text = sentenceText(parts, nameOf)
+  return <VisibleText text={isInside ? text.replace(/^The /, 'the ') : text} />
 }
