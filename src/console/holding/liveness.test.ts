@@ -55,7 +55,7 @@ describe('whether the holder of an issue lives', () => {
   test('A lease that ran out makes a run dead, also where it was live when it was read', () => {
     expect(livenessOf(hold(holder({ leaseExpiresAt: at(-41) })), NOW)).toMatchObject({
       state: 'dead',
-      words: 'dead: lease ran out 00:41 ago',
+      words: 'dead: lease ran out 41 s ago',
     })
     expect(wordsOf(holder({ live: false }))).toBe('dead: lease ran out')
   })

@@ -9,7 +9,7 @@ export type LivenessState = 'free' | 'live' | 'silent' | 'dead'
 export interface Liveness {
   readonly state: LivenessState
   readonly tone: Tone
-  /** "live", "silent 4 min", "dead: lease ran out 00:41 ago", "dead: run failed". */
+  /** "live", "silent 4 min", "dead: lease ran out 41 s ago", "dead: run failed". */
   readonly words: string
   /** Since when it is so, in milliseconds; null where that is not known. */
   readonly since: number | null
@@ -59,7 +59,7 @@ export function livenessOfRun(run: Omit<HolderRun, 'runId' | 'agentId' | 'agentN
   const seenAt = instantOf(run.lastSeenAt)
   if (isEnded(run.status)) return dead(`run ${run.status.replace('_', ' ')}`, seenAt)
   const expiresAt = Date.parse(run.leaseExpiresAt)
-  if (expiresAt <= now) return dead(`lease ran out ${clockDuration(now - expiresAt)} ago`, expiresAt)
+  if (expiresAt <= now) return dead(`lease ran out ${roughDuration(now - expiresAt)} ago`, expiresAt)
   if (!run.live) return dead('lease ran out', null)
   const silence = seenAt === null ? 0 : now - seenAt
   // The server writes a renewal at most once per third of the lease, so that less than half of one is no silence.

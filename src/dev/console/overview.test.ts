@@ -39,6 +39,23 @@ describe.skipIf(!hasChromium)('the overview in the console (needs Chromium)', ()
     await page.getByText('Nothing waits for you').waitFor()
   })
 
+  test('The run of a dead hold is shown with its issue, and its hold is ended from the overview by keys alone', async () => {
+    const here = await world(server())
+    const { issue, run } = await here.held()
+    await expireLease(server(), run.id)
+    const page = await openOverview(here)
+    await needs(page).filter({ hasText: issue.identifier }).waitFor()
+    const working = page.getByRole('region', { name: 'Working now' })
+    await expect.poll(() => working.textContent()).toContain(issue.identifier)
+    expect(await working.textContent()).not.toContain('It holds no issue')
+    await page.keyboard.press('j')
+    await page.keyboard.press('f')
+    await dialog(page, 'Force-release').getByLabel('Reason').waitFor()
+    await page.keyboard.type('hangs since lunch')
+    await page.keyboard.press('Enter')
+    await expect.poll(async () => (await server().board.get(`/api/issues/${issue.id}/lock`)).body.checkoutRunId).toBeNull()
+  })
+
   test('Everything that waits for a person is a row with its reason, the most urgent first', async () => {
     const here = await world(server())
     const { board, database } = server()

@@ -5,6 +5,7 @@ import type { BudgetOverview } from '../../api/types.ts'
 import { useBudgets } from '../../budgetParts/reads.ts'
 import { useCompany } from '../../frame/company.tsx'
 import { Empty, Skeleton } from '../../parts/Empty.tsx'
+import { useKeys } from '../../keys/keys.ts'
 import { Page } from '../../parts/Page.tsx'
 import { Problem } from '../../parts/Problem.tsx'
 import type { BudgetAct } from './budgetAct.ts'
@@ -19,11 +20,12 @@ export default function BudgetsPage(): ReactNode {
   const [act, setAct] = useState<BudgetAct | null>(null)
   const overview = read.data?.data
   const onClose = (): void => setAct(null)
+  useKeys('Budgets', [{ keys: 'n', label: 'Set a budget', run: () => setAct({ kind: 'set' }) }])
   return (
     <Page
       title="Budgets"
       actions={
-        <button type="button" onClick={() => setAct({ kind: 'set' })}>
+        <button type="button" title="Set a budget (n)" onClick={() => setAct({ kind: 'set' })}>
           Set a budget
         </button>
       }

@@ -23,7 +23,11 @@ interface IncidentsProps {
 export function Incidents({ incidents, policies, onChange }: IncidentsProps): ReactNode {
   const policyOf = ({ policyId }: BudgetIncident): BudgetPolicy | undefined => policies.find((policy) => policy.policyId === policyId)
   const stops = incidents.filter(isOpenStop)
-  const warnings = incidents.filter(({ thresholdType, status }) => thresholdType === 'soft' && status === 'open')
+  // A budget that has stopped its work had warned before: "nothing is stopped" is not true of it any more.
+  const stopped = new Set(stops.map(({ policyId }) => policyId))
+  const warnings = incidents.filter(
+    ({ thresholdType, status, policyId }) => thresholdType === 'soft' && status === 'open' && !stopped.has(policyId),
+  )
   return (
     <>
       {stops.length > 0 && (

@@ -41,7 +41,8 @@ function IssueCell({ hold, pathOf, onLook }: CellProps & Pick<ColumnOptions, 'on
         {wordsOf(issueStatus)}
         {lastAct !== null && (
           <>
-            {' · last act: '}
+            {' · '}
+            <span className="hidden">last act: </span>
             {actWords(lastAct.action)}, <Time at={lastAct.at} />
           </>
         )}

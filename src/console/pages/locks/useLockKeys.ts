@@ -31,9 +31,9 @@ export function useLockKeys({ rows, selection, onLook, onSelectAll, onRelease }:
     onOpen: (at) => go(pathOf(`issues/${rows[at]?.identifier ?? ''}`)),
     onToggle: (at) => selection.toggle(rows[at]?.issueId ?? ''),
     more: [
-      { keys: 'X', label: 'Select all locks that match', run: onSelectAll },
+      { keys: 'X', label: 'Select all holds that match', run: onSelectAll },
       { keys: 'space', label: 'Look at the hold of the row', run: look },
-      { keys: 'f', label: 'Force-release the selected locks, or the one of the row', run: () => onRelease(rows[keys.at]) },
+      { keys: 'f', label: 'Force-release the selected holds, or the one of the row', run: () => onRelease(rows[keys.at]) },
       { keys: 'escape', label: 'Leave the rows and the selection', run: leave },
     ],
   })

@@ -36,10 +36,23 @@ export function NeedsYou({ needs }: { readonly needs: readonly Need[] }): ReactN
   const { at } = useListKeys({
     title: 'Needs you',
     count: shown.length,
+    rowKeys: shown.map(({ key }) => key),
     onOpen: (index) => {
       const need = shown[index]
       if (need !== undefined) go(pathOf(need.to))
     },
+    more: shown.some(({ hold }) => hold !== undefined)
+      ? [
+          {
+            keys: 'f',
+            label: 'Force-release the dead hold of the row',
+            run: () => {
+              const hold = shown[at]?.hold
+              if (hold !== undefined) setHolds([hold])
+            },
+          },
+        ]
+      : [],
   })
   return (
     <section className="column needs" aria-labelledby="needs">

@@ -17,13 +17,15 @@ const SHOWN = 12
 export function WorkingNow({ overview }: { readonly overview: Overview }): ReactNode {
   const pathOf = useCompanyPath()
   const { liveRuns, liveHolds, sources, dashboard } = overview
+  // A run whose lease ran out has its hold still, until a server or a person ends it.
+  const holds = [...liveHolds, ...sources.deadHolds]
   const running = liveRuns.filter(({ status }) => status === 'running')
   const queued = liveRuns.filter(({ status }) => status === 'queued')
   const rowOf = (run: Run): ReactNode => (
     <WorkingRow
       key={run.id}
       run={run}
-      hold={liveHolds.find(({ holder }) => holder?.runId === run.id)}
+      hold={holds.find(({ holder }) => holder?.runId === run.id)}
       agentName={sources.agents.find(({ id }) => id === run.agentId)?.name ?? 'An agent'}
     />
   )
@@ -87,7 +89,7 @@ function WorkingRow({ run, hold, agentName }: WorkingRowProps): ReactNode {
       ) : run.issueId !== null ? (
         <IssueOfRun issueId={run.issueId} />
       ) : (
-        <p className="soft">It holds no issue.</p>
+        <p className="soft">{run.status === 'queued' ? 'It is about no issue.' : 'It holds no issue.'}</p>
       )}
       <LastWords runId={run.id} />
       {run.status === 'running' && <Lease run={run} />}

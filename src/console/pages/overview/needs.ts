@@ -4,6 +4,7 @@ import type { Activity, Agent, Approval, BudgetIncident, Hold, JoinRequest, Run,
 import { isOpenStop, scopeWords } from '../../budgetParts/words.ts'
 import { formatCents } from '../../parts/money.ts'
 import { wordsOf } from '../../parts/Status.tsx'
+import { titleOf } from '../approvals/words.ts'
 
 /** The kinds of needs, the most urgent first: what stands still and holds up others, before what asks. */
 export const needKinds = [
@@ -142,7 +143,7 @@ function approvalNeeds({ approvals, agents, incidents }: NeedSources): Need[] {
     .map(({ id, type, payload, requestedByAgentId, requestedByUserId, createdAt }) => ({
       key: `approval ${id}`,
       kind: 'approval',
-      title: textIn(payload, 'title', 'name') ?? approvalWords[type],
+      title: titleOf({ type, payload }),
       to: `approvals/${id}`,
       why: `${approvalWords[type]}, asked for by ${requestedByAgentId !== null ? nameIn(agents, requestedByAgentId) : requestedByUserId !== null ? 'a person' : 'the server'}`,
       since: createdAt,

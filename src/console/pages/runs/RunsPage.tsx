@@ -75,7 +75,8 @@ export default function RunsPage(): ReactNode {
     },
   })
   const isFiltered = filters.statuses.length > 0 || filters.agentId !== null
-  const live = rows.filter(isLive).length
+  const live = rows.filter(isLive)
+  const queued = live.filter(({ status }) => status === 'queued').length
   return (
     <Page
       title="Runs"
@@ -102,7 +103,8 @@ export default function RunsPage(): ReactNode {
         <div className="runs">
           <p className="soft" role="status">
             {formatNumber(rows.length)}
-            {hasMore ? ' or more' : ''} runs, {formatNumber(live)} live
+            {hasMore ? ' or more runs' : rows.length === 1 ? ' run' : ' runs'}: {formatNumber(live.length - queued)} running,{' '}
+            {formatNumber(queued)} queued
           </p>
           <DataTable name="Runs" rows={rows} columns={columns} keyOf={({ id }) => id} cursor={at} onEnd={loadMore} />
         </div>
