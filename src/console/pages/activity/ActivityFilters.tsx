@@ -126,7 +126,7 @@ function WhichField({ nameOf }: { readonly nameOf: NameOf }): ReactNode {
         id={label}
         type="search"
         value={shown}
-        placeholder="ACM-12, or an id"
+        placeholder="ACM-12 or an id"
         aria-invalid={isMissing}
         aria-describedby={isMissing ? `${label}-missing` : undefined}
         onChange={({ target }) => {

@@ -95,7 +95,12 @@ function Acts({ agent, onOpen }: TabProps): ReactNode {
   const { status } = agent
   if (status === 'terminated' || status === 'pending_approval') return null
   const button = (act: AgentAct, words: string, keys?: string): ReactNode => (
-    <button type="button" className="secondary" title={keys === undefined ? undefined : `${words} (${keys})`} onClick={() => onOpen(act)}>
+    <button
+      type="button"
+      className={act === 'quarantine' ? 'secondary danger' : 'secondary'}
+      title={keys === undefined ? undefined : `${words} (${keys})`}
+      onClick={() => onOpen(act)}
+    >
       {words}
     </button>
   )

@@ -11,7 +11,7 @@ export function EndSection({ agent, onOpen }: TabProps): ReactNode {
           <p>
             <strong>Terminate.</strong> It never works again, its runs end, its keys are revoked. Its history stays.
           </p>
-          <button type="button" className="danger" onClick={() => onOpen('terminate')}>
+          <button type="button" className="secondary danger" onClick={() => onOpen('terminate')}>
             Terminate
           </button>
         </div>
@@ -20,7 +20,7 @@ export function EndSection({ agent, onOpen }: TabProps): ReactNode {
         <p>
           <strong>Delete.</strong> The agent, its runs, their logs and its keys are gone. Only its audit rows stay.
         </p>
-        <button type="button" className="danger" onClick={() => onOpen('delete')}>
+        <button type="button" className="secondary danger" onClick={() => onOpen('delete')}>
           Delete
         </button>
       </div>

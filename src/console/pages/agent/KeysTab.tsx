@@ -51,7 +51,7 @@ const columnsOf = (onRevoke: (item: AgentKey) => void): readonly Column<AgentKey
     title: 'Act',
     cell: (item) =>
       item.revokedAt === null && (
-        <button type="button" className="quiet" aria-label={`Revoke ${item.name}`} onClick={() => onRevoke(item)}>
+        <button type="button" className="quiet danger" aria-label={`Revoke ${item.name}`} onClick={() => onRevoke(item)}>
           Revoke
         </button>
       ),

@@ -85,7 +85,7 @@ function OneIssue({ issue, isGone }: OneIssueProps): ReactNode {
           <button type="button" className="secondary" onClick={() => setEditing(true)}>
             Edit
           </button>
-          <button type="button" className="secondary" onClick={() => setDeleting(true)}>
+          <button type="button" className="secondary danger" onClick={() => setDeleting(true)}>
             Delete
           </button>
         </>

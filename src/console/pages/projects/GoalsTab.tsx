@@ -63,7 +63,7 @@ function GoalRow({ goal, onAct }: { readonly goal: Goal; readonly onAct: (act: A
   const pathOf = useCompanyPath()
   const owner = useAgents().find(({ id }) => id === goal.ownerAgentId)
   const button = (words: string, act: Act): ReactNode => (
-    <button type="button" className="quiet" onClick={() => onAct(act)}>
+    <button type="button" className={act.kind === 'delete' ? 'quiet danger' : 'quiet'} onClick={() => onAct(act)}>
       {words}
       <span className="hidden"> {goal.title}</span>
     </button>

@@ -76,7 +76,7 @@ function useColumns(onDelete: (label: Label) => void): Column<Label>[] {
       key: 'acts',
       title: 'Acts',
       cell: (label) => (
-        <button type="button" className="quiet" onClick={() => onDelete(label)}>
+        <button type="button" className="quiet danger" onClick={() => onDelete(label)}>
           Delete<span className="hidden"> {label.name}</span>
         </button>
       ),

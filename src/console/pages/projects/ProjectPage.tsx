@@ -44,7 +44,7 @@ function Shown({ answer }: { readonly answer: Answer<Project> }): ReactNode {
       <button type="button" className="secondary" onClick={() => setAct('archive')}>
         {project.archivedAt === null ? 'Archive' : 'Restore'}
       </button>
-      <button type="button" className="secondary" onClick={() => setAct('delete')}>
+      <button type="button" className="secondary danger" onClick={() => setAct('delete')}>
         Delete
       </button>
     </>

@@ -88,8 +88,18 @@ function useColumns(): Column<Project>[] {
       cell: ({ status, archivedAt, pausedAt }) => (
         <>
           <Status of={status} tone={projectTones[status]} />
-          {pausedAt !== null && <Status of="paused" />}
-          {archivedAt !== null && <Status of="archived" tone="quiet" />}
+          {pausedAt !== null && (
+            <>
+              {' '}
+              <Status of="paused" />
+            </>
+          )}
+          {archivedAt !== null && (
+            <>
+              {' '}
+              <Status of="archived" tone="quiet" />
+            </>
+          )}
         </>
       ),
     },

@@ -73,7 +73,7 @@ interface TriggerCardProps {
 function TriggerCard({ trigger, routine, onAct }: TriggerCardProps): ReactNode {
   const { kind, enabled, label } = trigger
   const button = (act: 'edit' | 'rotate' | 'delete', words: string): ReactNode => (
-    <button type="button" className="quiet" onClick={() => onAct({ kind: act, trigger })}>
+    <button type="button" className={act === 'delete' ? 'quiet danger' : 'quiet'} onClick={() => onAct({ kind: act, trigger })}>
       {words}
       <span className="hidden">
         {act === 'rotate' && ' of'} the trigger {nameOf(trigger)}

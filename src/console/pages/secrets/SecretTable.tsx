@@ -67,7 +67,7 @@ function Acts({ secret, onAct }: { readonly secret: Secret } & Pick<SecretTableP
   return (
     <span className="secret-acts">
       {(['rotate', 'edit', 'delete'] as const).map((kind) => (
-        <button key={kind} type="button" className="quiet" onClick={() => onAct({ kind, secret })}>
+        <button key={kind} type="button" className={kind === 'delete' ? 'quiet danger' : 'quiet'} onClick={() => onAct({ kind, secret })}>
           {actWords[kind]}
           <span className="hidden"> {secret.name}</span>
         </button>

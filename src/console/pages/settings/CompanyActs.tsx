@@ -37,7 +37,7 @@ export function CompanyActs({ company, etag }: CompanyActsProps): ReactNode {
         <ul className="acts">
           {actsOf[status].map((name) => (
             <li key={name}>
-              <button type="button" className="secondary" onClick={() => setAct(name)}>
+              <button type="button" className={name === 'delete' ? 'secondary danger' : 'secondary'} onClick={() => setAct(name)}>
                 {actWords[name].button}
               </button>
               <p className="soft">{actWords[name].hint}</p>

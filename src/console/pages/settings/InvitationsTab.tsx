@@ -68,7 +68,7 @@ const columnsOf = (onRevoke: (invitation: Invitation) => void): Column<Invitatio
     title: 'Acts',
     cell: (invitation) =>
       invitation.state === 'open' && (
-        <button type="button" className="quiet" onClick={() => onRevoke(invitation)}>
+        <button type="button" className="quiet danger" onClick={() => onRevoke(invitation)}>
           Revoke<span className="hidden"> the invitation for {kinds[invitation.joinTypes] ?? ''}</span>
         </button>
       ),

@@ -37,7 +37,7 @@ function Shown({ skill }: { readonly skill: SkillDetail }): ReactNode {
     <Page
       title={skill.name}
       actions={
-        <button type="button" className="secondary" onClick={() => setDeleting(true)}>
+        <button type="button" className="secondary danger" onClick={() => setDeleting(true)}>
           Delete
         </button>
       }

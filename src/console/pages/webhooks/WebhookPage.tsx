@@ -39,7 +39,11 @@ function Shown({ answer }: { readonly answer: Answer<Webhook> }): ReactNode {
   const webhook = answer.data
   const [act, setAct] = useState<WebhookAct | null>(null)
   const button = (kind: WebhookAct['kind'], words: string, isMain = false): ReactNode => (
-    <button type="button" className={isMain ? '' : 'secondary'} onClick={() => setAct({ kind } as WebhookAct)}>
+    <button
+      type="button"
+      className={isMain ? '' : kind === 'delete' ? 'secondary danger' : 'secondary'}
+      onClick={() => setAct({ kind } as WebhookAct)}
+    >
       {words}
     </button>
   )
@@ -81,7 +85,7 @@ function State({ webhook }: { readonly webhook: Webhook }): ReactNode {
         <WebhookState webhook={webhook} />{' '}
         {status !== 'active' && (
           <span className="soft">
-            since <Time at={stoppedAt} />
+            <Time at={stoppedAt} />
           </span>
         )}
       </p>

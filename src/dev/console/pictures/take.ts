@@ -24,7 +24,7 @@ interface Shot {
 
 const shotsOf = ({ company }: Stage): readonly Shot[] => [
   ...patterns.map((pattern) => ({ name: nameOf(pattern), address: addressOf(pattern, company) })),
-  { name: 'board', address: `/${company.prefix}/issues?view=board` },
+  { name: 'board', address: `/${company.prefix}/issues?layout=board` },
   { name: 'agent-instructions', address: `${addressOf('agents/:agent', company)}?tab=instructions` },
   { name: 'costs-finance', address: `/${company.prefix}/costs?tab=finance` },
   { name: 'welcome', address: '/-/welcome' },

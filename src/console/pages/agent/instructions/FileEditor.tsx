@@ -88,7 +88,7 @@ function Head({ agent, file: { path, updatedAt, isEntryFile }, onDelete }: HeadP
             Let runs read it first
           </button>
         )}
-        <button type="button" className="quiet" onClick={onDelete}>
+        <button type="button" className="quiet danger" onClick={onDelete}>
           Delete<span className="hidden"> {path}</span>
         </button>
       </p>

@@ -75,7 +75,7 @@ function Reading({ document }: { readonly document: IssueDocument }): ReactNode 
       </p>
       <IssueText text={body} isDocument />
       <p className="document-end">
-        <button type="button" className="secondary" onClick={() => setDeleting(true)}>
+        <button type="button" className="secondary danger" onClick={() => setDeleting(true)}>
           Delete the document
         </button>
       </p>
