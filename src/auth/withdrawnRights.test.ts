@@ -97,6 +97,17 @@ describe('a request whose body is held back', () => {
     expect(await Promise.all(held.map(({ finish }) => finish()))).toEqual([401, 401, 401])
     expect((await boardOf(server()).get(issues)).body).toEqual([])
   })
+
+  test('A run that ends meanwhile gets no package of its company (I16)', async () => {
+    const here = await world(server())
+    const run = await here.run(await here.agent({ role: 'ceo' }))
+    const bearer = { authorization: `Bearer ${run.token}` }
+    const preview = `/api/companies/${here.company.id}/exports/preview`
+    const [first, second] = [await hold('POST', preview, bearer, {}), await hold('POST', preview, bearer, {})]
+    expect(await first.finish()).toBe(200)
+    expect((await boardOf(server()).post(`/api/heartbeat-runs/${run.id}/cancel`, {})).status).toBe(200)
+    expect(await second.finish()).toBe(401)
+  })
 })
 
 /** Answers of requests that wait for the lock of a company while its owner changes a role. */

@@ -144,17 +144,17 @@ async function admitCaller(exchange: Exchange, actor: Actor): Promise<Identified
   return { ...exchange, actor, reader, parameters, projection: projectionOf(route, request, rawQuery) }
 }
 
-/** A body that takes longer may have been held back. Most come with their headers, and to check a token once more costs as much as the rest of it. */
-const SAME_MOMENT_MS = 50
-
 async function handleRequest(admitted: IdentifiedExchange): Promise<void> {
-  const { deps, route } = admitted
-  const admittedAt = performance.now()
+  const { deps, route, request } = admitted
+  // Most bodies are here with their headers. One that is not may be held back.
+  const wasWhole = route.method === 'get' || request.complete
   const body = route.method === 'get' ? undefined : await bodyOf(admitted)
-  const exchange = performance.now() - admittedAt > SAME_MOMENT_MS ? await identifiedAgain(admitted) : admitted
+  const { exchange, hasEnded } = wasWhole ? { exchange: admitted, hasEnded: null } : await identifiedAgain(admitted)
   const idempotency = idempotentRequestOf(exchange, body)
   const earlier = await earlierAnswerOf(exchange, idempotency)
   if (earlier !== null) return await sendReplay(exchange, earlier)
+  // The end of a run is decided by its transaction, which knows whether the run has ended itself.
+  if (hasEnded !== null && !route.endsRun) throw hasEnded
   const input = await inputOf(exchange, body, idempotency)
   try {
     const value = await route.handle(input)
@@ -171,21 +171,30 @@ async function handleRequest(admitted: IdentifiedExchange): Promise<void> {
   }
 }
 
+interface Again {
+  readonly exchange: IdentifiedExchange
+  /** The refusal of a token that has ended meanwhile. It may only repeat what it has done. */
+  readonly hasEnded: Refusal | null
+}
+
 /**
  * The exchange with its caller as it is behind the body, which the caller may have held back for a minute: what was withdrawn meanwhile
- * counts (I16). A token whose run has ended meanwhile stays the caller: the transaction refuses it, and a repeat finds its answer.
+ * counts (I16).
  * @throws Refusal as `identify` and `authorize`
  */
-async function identifiedAgain(exchange: IdentifiedExchange): Promise<IdentifiedExchange> {
+async function identifiedAgain(exchange: IdentifiedExchange): Promise<Again> {
   const { deps, route, request, trace, actor: before } = exchange
-  if (!canBeWithdrawn(before)) return exchange
-  const actor = await deps.identify(request).catch((error: unknown) => {
-    if (before.kind === 'agent' && before.via === 'token' && error instanceof Refusal && error.code === 'unauthorized') return before
+  if (!canBeWithdrawn(before)) return { exchange, hasEnded: null }
+  try {
+    const actor = await deps.identify(request)
+    authorize(route.permission, actor)
+    trace.actor = actor
+    return { exchange: { ...exchange, actor }, hasEnded: null }
+  } catch (error) {
+    const isToken = before.kind === 'agent' && before.via === 'token'
+    if (isToken && error instanceof Refusal && error.code === 'unauthorized') return { exchange, hasEnded: error }
     throw error
-  })
-  authorize(route.permission, actor)
-  trace.actor = actor
-  return { ...exchange, actor }
+  }
 }
 
 /** Whether a caller acts by something that ends. The account of a connection and the token of the board do not end under a request. */

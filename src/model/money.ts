@@ -23,9 +23,12 @@ export type CostSource = (typeof costSources)[number]
 
 export const rollupGrains = ['month', 'day', '3h', '20m'] as const
 
-/** The beginning of the unit of a grain that an instant lies in. @param at a timestamp in UTC */
+/**
+ * The beginning of the unit of a grain that an instant lies in. The units are counted from a day before every event: some releases of Postgres 15 and
+ * 16 round instants before the origin wrongly. @param at a timestamp in UTC
+ */
 export const bucketSql = (grain: SQL, at: SQL): SQL => sql`case ${grain}
-  when '3h' then date_bin(interval '3 hours', ${at}, timestamp '2000-01-01') when '20m' then date_bin(interval '20 minutes', ${at}, timestamp '2000-01-01')
+  when '3h' then date_bin(interval '3 hours', ${at}, timestamp '0001-01-01') when '20m' then date_bin(interval '20 minutes', ${at}, timestamp '0001-01-01')
   else date_trunc(${grain}, ${at}) end`
 
 /** The grains as rows `g (grain)`. */

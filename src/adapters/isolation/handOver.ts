@@ -80,7 +80,8 @@ sub namespace {
   my $child = fork() // die "fork: $!\\n";
   if (!$child) {
     close $hold; close $ready;
-    syswrite($report, 'x') if syscall($unshare, 0x10000000) == 0;
+    exit 1 if syscall($unshare, 0x10000000) < 0;
+    syswrite($report, 'x');
     sysread($release, my $end, 1);
     exit 0;
   }

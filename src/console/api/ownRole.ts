@@ -5,8 +5,13 @@ import { allowsRead, isLimited } from './limitedReads.ts'
 import type { Whoami } from './types.ts'
 
 /** The person of this browser and its roles, as the page has read them: `useRead(['whoami', null], '/whoami')` shows the same. */
-const readWhoami = (queries: QueryClient): Promise<Answer<Whoami>> =>
-  queries.fetchQuery({ queryKey: ['whoami', null, {}], queryFn: ({ signal }) => request<Whoami>('GET', '/whoami', { signal }) })
+function readWhoami(queries: QueryClient): Promise<Answer<Whoami>> {
+  const queryKey = ['whoami', null, {}]
+  // A read that is under way is waited for: the role may have changed since the last one.
+  const isUnderWay = queries.getQueryState(queryKey)?.fetchStatus === 'fetching'
+  const queryFn = ({ signal }: { readonly signal: AbortSignal }): Promise<Answer<Whoami>> => request<Whoami>('GET', '/whoami', { signal })
+  return queries.fetchQuery({ queryKey, queryFn, ...(isUnderWay ? { staleTime: 0 } : {}) })
+}
 
 const refused = (role: string): ApiProblem =>
   new ApiProblem('Your role in the company does not allow this', {

@@ -55,19 +55,21 @@ function identityOf(whoami: Whoami | null): string {
 const MOST_APPROVALS = 50
 
 /** The numbers beside the pages. The badge of approvals has also those that were sent back, which wait for their agents and for no person. */
-function useCounts({ id }: Company): Readonly<Record<string, string>> {
+function useCounts({ id }: Company): { readonly texts: Readonly<Record<string, string>>; readonly areKnown: boolean } {
   const badges = useRead<Badges>(['figures', id, 'badges'], `/companies/${id}/sidebar-badges`).data?.data
   const query = { status: 'pending', limit: MOST_APPROVALS }
   const waiting = useRead<Approval[]>(['approvals', id, 'pending'], `/companies/${id}/approvals`, { query }).data
   const approvals = waiting?.data.length ?? 0
   const textOf = (value: number, hasMore = false): string => (value === 0 ? '' : `${value}${hasMore ? '+' : ''}`)
-  return { runs: textOf(badges?.failedRuns ?? 0), approvals: textOf(approvals, waiting !== undefined && waiting.next !== null) }
+  const texts = { runs: textOf(badges?.failedRuns ?? 0), approvals: textOf(approvals, waiting !== undefined && waiting.next !== null) }
+  return { texts, areKnown: badges !== undefined && waiting !== undefined }
 }
 
 /** The rail of pages: to the left, and at the bottom of a telephone. */
 export function Rail({ company, companies, whoami, section, onKeys }: RailProps): ReactNode {
-  const texts = useCounts(company)
-  const rail = useCurrentInSight(`${section} ${texts['runs']} ${texts['approvals']}`)
+  const { texts, areKnown } = useCounts(company)
+  // The first numbers move the links. Later ones must not move the rail under a finger.
+  const rail = useCurrentInSight(`${section} ${areKnown}`)
   const base = companyPath(company)
   return (
     <header className="rail" ref={rail}>

@@ -21,8 +21,8 @@ const REPEATS = 60
 const WARM_UP = 10
 const DAY_MS = 24 * 3600 * 1000
 
-const bucketAt = (at: string): string => `(case grain when '3h' then date_bin('3 hours', ${at}, '2000-01-01')
-  when '20m' then date_bin('20 minutes', ${at}, '2000-01-01') else date_trunc(grain, ${at}, 'UTC') end)`
+const bucketAt = (at: string): string => `(case grain when '3h' then date_bin('3 hours', ${at}, '0001-01-01')
+  when '20m' then date_bin('20 minutes', ${at}, '0001-01-01') else date_trunc(grain, ${at}, 'UTC') end)`
 
 /**
  * Events of the last 30 days, with their sums. An agent works on one project a day and uses its own model nine times of ten; its runs last an hour.

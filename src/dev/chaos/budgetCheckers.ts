@@ -49,7 +49,7 @@ const binOf: Readonly<Record<string, string>> = { '3h': '3 hours', '20m': '20 mi
 const bucketOf = (grain: string): string =>
   binOf[grain] === undefined
     ? `date_trunc('${grain}', occurred_at at time zone 'UTC')`
-    : `date_bin('${binOf[grain]}', occurred_at at time zone 'UTC', '2000-01-01')`
+    : `date_bin('${binOf[grain]}', occurred_at at time zone 'UTC', '0001-01-01')`
 
 /** The sums of each grain beside those of the events. @param grain of the rollups */
 const wrongRollups = (grain: string): string => `

@@ -150,6 +150,8 @@ describe.skipIf(!hasChromium)('the page of budgets in the console (needs Chromiu
     await tickBudgets(server().store)
     await expect.poll(async () => (await agentOf(grace)).pauseReason).toBe('budget')
     await row(page, 'Grace').getByText('stopped').waitFor()
+    // The warning of the same budget is open still.
+    expect(await page.getByText('Nothing is stopped').count()).toBe(0)
   })
 
   test('A stop is raised and resumed: an amount that is spent already is refused, and a higher one lets the agent go on', async () => {

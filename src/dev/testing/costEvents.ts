@@ -36,8 +36,8 @@ const defaults = {
   correctsId: null,
 }
 
-const bucketOf = `case grain when '3h' then date_bin('3 hours', occurred_at at time zone 'UTC', '2000-01-01')
-  when '20m' then date_bin('20 minutes', occurred_at at time zone 'UTC', '2000-01-01') else date_trunc(grain, occurred_at at time zone 'UTC') end`
+const bucketOf = `case grain when '3h' then date_bin('3 hours', occurred_at at time zone 'UTC', '0001-01-01')
+  when '20m' then date_bin('20 minutes', occurred_at at time zone 'UTC', '0001-01-01') else date_trunc(grain, occurred_at at time zone 'UTC') end`
 
 // Four shards, as servers that write at once would make. The first event of a run in a class of billing counts the run.
 const plant = `

@@ -132,8 +132,14 @@ const deleteMemberships = statement<{ userId: string; ids: readonly string[] }, 
   delete from ${memberships} where principal_type = 'user' and principal_id = ${param('userId')}
     and company_id = any(${param('ids', 'uuid[]')}) returning id`)
 
-/** A new member is an operator: it works, and decides nothing about this host. A suspended member is active again. */
+/**
+ * A new member is an operator: it works, and decides nothing about this host. A suspended member is active again. Grants without a membership are
+ * of a release that left them behind, and end.
+ */
 const insertMemberships = statement<{ userId: string; ids: readonly string[] }, { id: string }>('memberships_insert').write(sql`
+  with left_behind as (delete from ${grants} g where g.principal_type = 'user' and g.principal_id = ${param('userId')}
+    and g.company_id = any(${param('ids', 'uuid[]')}) and not exists (select from ${memberships} m where m.company_id = g.company_id
+      and m.principal_type = 'user' and m.principal_id = g.principal_id))
   insert into ${memberships} (company_id, principal_type, principal_id, status, membership_role)
   select id, 'user', ${param('userId')}, 'active', 'operator' from unnest(${param('ids', 'uuid[]')}) as t (id)
   on conflict (company_id, principal_type, principal_id) do update set status = 'active', updated_at = now() returning id`)

@@ -24,5 +24,5 @@ export function Requester({ agentId, userId, nameOf, isInside = false }: Request
     )
   const parts = [actorOf({ actorType: userId === null ? 'system' : 'user', actorId: userId ?? '' })]
   const text = sentenceText(parts, nameOf)
-  return <VisibleText text={isInside ? text.replace(/^The /, 'the ') : text} />
+  return <VisibleText text={isInside && userId === null ? text.replace(/^The /, 'the ') : text} />
 }

@@ -23,8 +23,8 @@ interface IncidentsProps {
 export function Incidents({ incidents, policies, onChange }: IncidentsProps): ReactNode {
   const policyOf = ({ policyId }: BudgetIncident): BudgetPolicy | undefined => policies.find((policy) => policy.policyId === policyId)
   const stops = incidents.filter(isOpenStop)
-  // A budget that has stopped its work had warned before: "nothing is stopped" is not true of it any more.
-  const stopped = new Set(stops.map(({ policyId }) => policyId))
+  // A budget that has stopped its work had warned before: "nothing is stopped" is not true of it any more, also when it was decided to keep the stop.
+  const stopped = new Set([...stops, ...policies.filter(({ status }) => status === 'hard_stop')].map(({ policyId }) => policyId))
   const warnings = incidents.filter(
     ({ thresholdType, status, policyId }) => thresholdType === 'soft' && status === 'open' && !stopped.has(policyId),
   )

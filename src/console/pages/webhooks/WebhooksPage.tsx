@@ -71,7 +71,7 @@ function Stopped({ webhooks }: { readonly webhooks: readonly Webhook[] }): React
   if (stopped.length === 0) return null
   return (
     <section className="webhooks-stopped" aria-labelledby="stopped">
-      <h2 id="stopped">Parked</h2>
+      <h2 id="stopped">Stopped</h2>
       <ul>
         {stopped.map((webhook) => (
           <li key={webhook.id}>
