@@ -13,7 +13,7 @@ const NEW_COMPANY = '+'
 interface Entry {
   readonly path: string
   readonly name: string
-  /** What is counted where it waits for a person, in words. */
+  /** The thing that its number counts, in words. */
   readonly counts?: string
 }
 

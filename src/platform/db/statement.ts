@@ -90,7 +90,10 @@ function compile<P>(template: SQL, hasOnePlan: boolean): Compiled<P> {
 const hideValues = (text: string): string =>
   text.replaceAll(/\$\d+::([a-z]+(?:\[\])?)/g, (typed: string, type: string) => `(select ${typed})::${type}`)
 
-/** Named shapes of one query. Further combinations of conditions become unnamed statements, so a client cannot fill the connections with plans. */
+/**
+ * Named shapes of one query, of either planning. Further combinations of conditions become unnamed statements, so a client cannot fill the connections
+ * with plans; and odd combinations take no name from the shapes that are planned once.
+ */
 const MAX_SHAPES = 32
 
 /** How often Postgres plans a shape of a read: for the values of each execution, or once on each connection. */
@@ -107,11 +110,15 @@ export function dynamicRead<P extends object, R>(
   namePrefix: string,
 ): (shape: string, template: () => SQL, planning?: Planning) => Statement<P, R, 'read'> {
   const shapes = new Map<string, Statement<P, R, 'read'>>()
+  const named: Record<Planning, number> = { 'for the values': 0, once: 0 }
   return (shape, template, planning = 'for the values') => {
     const cached = shapes.get(shape)
     if (cached !== undefined) return cached
-    if (shapes.size >= MAX_SHAPES) return compileStatement(undefined, 'read', template())
-    const compiledStatement = compileStatement<P, R, 'read'>(`${namePrefix}_${shapes.size}`, 'read', template(), planning === 'once')
+    const isOnce = planning === 'once'
+    const count = named[planning]
+    if (count >= MAX_SHAPES) return compileStatement(undefined, 'read', template(), isOnce)
+    named[planning] += 1
+    const compiledStatement = compileStatement<P, R, 'read'>(`${namePrefix}_${isOnce ? 'once_' : ''}${count}`, 'read', template(), isOnce)
     shapes.set(shape, compiledStatement)
     return compiledStatement
   }
