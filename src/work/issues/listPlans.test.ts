@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { beforeAll, expect, test } from 'vitest'
+import type { PlanNode } from '../../dev/testing/planNode.ts'
 import { useServer, world } from '../../dev/testing/world.ts'
 import type { World } from '../../dev/testing/world.ts'
 import { readDashboard } from '../../observe/activity/dashboard.ts'
@@ -15,16 +16,7 @@ import { indexChangedTexts } from './searchIndex.ts'
 
 const server = useServer()
 
-interface Node {
-  readonly 'Node Type': string
-  readonly 'Relation Name'?: string
-  readonly 'Actual Rows': number
-  readonly 'Actual Loops': number
-  readonly 'Rows Removed by Filter'?: number
-  readonly Plans?: readonly Node[]
-}
-
-const nodesOf = (node: Node): Node[] => [node, ...(node.Plans ?? []).flatMap(nodesOf)]
+const nodesOf = (node: PlanNode): PlanNode[] => [node, ...(node.Plans ?? []).flatMap(nodesOf)]
 const tables = new Set([
   'issues',
   'issue_comments',
@@ -42,7 +34,7 @@ async function rowsReadBy(read: (store: Store) => Promise<unknown>, counted: Rea
   let rows = 0
   const explain = async (text: string, values: unknown[]): Promise<void> => {
     const { rows: found } = await database.sql.query(`explain (analyze, timing off, format json) ${text}`, values)
-    for (const node of nodesOf(found[0]['QUERY PLAN'][0].Plan as Node))
+    for (const node of nodesOf(found[0]['QUERY PLAN'][0].Plan as PlanNode))
       if (counted.has(node['Relation Name'] ?? '') && (counted !== tables || node['Node Type'] !== 'Bitmap Heap Scan'))
         rows += (node['Actual Rows'] + (node['Rows Removed by Filter'] ?? 0)) * node['Actual Loops']
       else if (counted === tables && node['Node Type'] === 'Bitmap Index Scan') rows += node['Actual Rows'] * node['Actual Loops']

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { beforeAll, expect, test } from 'vitest'
+import type { PlanNode } from '../../dev/testing/planNode.ts'
 import { useServer, world } from '../../dev/testing/world.ts'
 import type { World } from '../../dev/testing/world.ts'
 import { listActivity } from '../../observe/activity/queries.ts'
@@ -129,17 +130,8 @@ test.each(plannedOnce)('%s is planned once', async (name) => {
   }
 })
 
-interface Node {
-  readonly 'Node Type': string
-  readonly 'Relation Name'?: string
-  readonly 'Actual Rows': number
-  readonly 'Actual Loops': number
-  readonly 'Rows Removed by Filter'?: number
-  readonly Plans?: readonly Node[]
-}
-
 /** The rows that a plan reads from tables and indexes. */
-const rowsIn = (node: Node): number =>
+const rowsIn = (node: PlanNode): number =>
   (node['Relation Name'] !== undefined || node['Node Type'] === 'Bitmap Index Scan'
     ? (node['Actual Rows'] + (node['Rows Removed by Filter'] ?? 0)) * node['Actual Loops']
     : 0) + (node.Plans ?? []).reduce((sum, below) => sum + rowsIn(below), 0)
@@ -159,11 +151,11 @@ async function rowsWithKeptPlan(connection: Connection, read: RepeatedRead['read
   const explain = async (text: string, values: readonly unknown[]): Promise<void> => {
     await connection.query(`prepare kept as ${text}`)
     const given = values.length === 0 ? '' : `(${values.map(literal).join()})`
-    const found = await connection.query<{ 'QUERY PLAN': [{ Plan: Node }] }>(
+    const found = await connection.query<{ 'QUERY PLAN': [{ Plan: PlanNode }] }>(
       `explain (analyze, timing off, format json) execute kept ${given}`,
     )
     await connection.query('deallocate kept')
-    rows += rowsIn(found.rows[0]?.['QUERY PLAN'][0].Plan as Node)
+    rows += rowsIn(found.rows[0]?.['QUERY PLAN'][0].Plan as PlanNode)
   }
   const run: Store['read']['run'] = async (statement, params) => {
     await explain(statement.text, statement.values(params))
