@@ -22,15 +22,34 @@ export interface Reached {
   readonly publicOrigin: string | null
 }
 
-export const clientOf = (request: IncomingMessage, { addressOf, publicOrigin }: Reached): Client => ({
-  get address() {
-    return addressOf(request)
-  },
-  get userAgent() {
-    return request.headers['user-agent']?.slice(0, MAX_USER_AGENT) ?? null
-  },
-  get origin() {
-    return publicOrigin ?? `http://${request.headers.host}`
-  },
-  cookie: (name) => cookieOf(request, name),
-})
+/**
+ * The client of a request. It is a class, because an object literal with getters gets a hidden class of its own each time, which V8 keeps in the old
+ * generation, and with it the request until the next full collection.
+ */
+class RequestClient implements Client {
+  readonly #request: IncomingMessage
+  readonly #reached: Reached
+
+  constructor(request: IncomingMessage, reached: Reached) {
+    this.#request = request
+    this.#reached = reached
+  }
+
+  get address(): string {
+    return this.#reached.addressOf(this.#request)
+  }
+
+  get userAgent(): string | null {
+    return this.#request.headers['user-agent']?.slice(0, MAX_USER_AGENT) ?? null
+  }
+
+  get origin(): string {
+    return this.#reached.publicOrigin ?? `http://${this.#request.headers.host}`
+  }
+
+  cookie(name: string): string | null {
+    return cookieOf(this.#request, name)
+  }
+}
+
+export const clientOf = (request: IncomingMessage, reached: Reached): Client => new RequestClient(request, reached)

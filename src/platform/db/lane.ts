@@ -1,6 +1,7 @@
 // Agents take connections of a pool in a lane that is narrower than the pool, so that people always get one (decision 0046).
 
 import { Refusal } from '../kernel/errors.ts'
+import { createWaitingLine } from '../kernel/waitingLine.ts'
 import { QUEUE_TIMEOUT_MS } from './driver/client.ts'
 
 /**
@@ -26,30 +27,26 @@ export const agentPlaces = (size: number): number => Math.max(1, Math.floor(size
 /** A lane of `places`. p-limit is not used, because a work that waits in it cannot give up its turn. */
 export function createLane(places: number, waitMs = QUEUE_TIMEOUT_MS): Lane {
   let taken = 0
-  const waiting = new Set<() => void>()
+  const waiting = createWaitingLine<() => void>()
 
   const waitForPlace = (): Promise<void> =>
     new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
-        waiting.delete(enter)
+        waiting.leave(place)
         reject(new Refusal('busy', { retryAfter: 1 }))
       }, waitMs)
       const enter = (): void => {
         clearTimeout(timer)
         resolve()
       }
-      waiting.add(enter)
+      const place = waiting.add(enter)
     })
 
   /** The place goes to the first who waits, and stays taken. */
   const leave = (): void => {
-    const [next] = waiting
-    if (next === undefined) {
-      taken -= 1
-      return
-    }
-    waiting.delete(next)
-    next()
+    const next = waiting.take()
+    if (next === undefined) taken -= 1
+    else next()
   }
 
   return {

@@ -1,3 +1,4 @@
+import { createWaitingLine } from '../../kernel/waitingLine.ts'
 import { destroyConnection } from './socket.ts'
 import type { Responsiveness } from './responsiveness.ts'
 import type { Connection, Pool } from './types.ts'
@@ -36,17 +37,24 @@ interface Traffic {
   readonly destroyAll: () => void
 }
 
+/** A caller that waits for a connection, and since when. */
+interface Waiter {
+  readonly since: number
+  readonly reject: () => void
+}
+
 /**
  * Watches the callers and connections of a pool. It replaces the pool's `connect`, which `query` uses as well.
  * @param isRefusing whether new callers are refused at once
  */
 function watchTraffic(pool: Pool, responsiveness: Responsiveness, isRefusing: () => boolean): Traffic {
-  const inUse = new Map<Connection, number>()
-  const waiting = new Map<() => void, number>()
+  const usedSince = new Map<Connection, number>()
+  const waiting = createWaitingLine<Waiter>()
 
-  pool.on('acquire', (connection) => void inUse.set(connection, performance.now()))
+  pool.on('acquire', (connection) => void usedSince.set(connection, performance.now()))
+  pool.on('remove', (connection) => void usedSince.delete(connection))
   pool.on('release', (error, connection) => {
-    inUse.delete(connection)
+    usedSince.set(connection, Infinity)
     if (!(error instanceof Error)) responsiveness.noteAnswer()
   })
 
@@ -58,11 +66,10 @@ function watchTraffic(pool: Pool, responsiveness: Responsiveness, isRefusing: ()
       // The caller was refused before; a connection that comes late is free for another caller.
       if (isResolved) return connection?.release()
       isResolved = true
-      waiting.delete(rejectWaiter)
+      waiting.leave(place)
       callback(error, connection, done)
     }
-    const rejectWaiter = (): void => resolveOnce(unresponsiveError())
-    waiting.set(rejectWaiter, performance.now())
+    const place = waiting.add({ since: performance.now(), reject: () => resolveOnce(unresponsiveError()) })
     originalConnect(resolveOnce)
   }
   pool.connect = ((callback?: Callback) => {
@@ -73,10 +80,10 @@ function watchTraffic(pool: Pool, responsiveness: Responsiveness, isRefusing: ()
   }) as Pool['connect']
 
   return {
-    isOlderThan: (ms, now) => [inUse, waiting].some((since) => [...since.values()].some((startedAt) => now - startedAt > ms)),
+    isOlderThan: (ms, now) => [...usedSince.values()].some((since) => now - since > ms) || now - (waiting.first()?.since ?? now) > ms,
     destroyAll() {
-      for (const connection of inUse.keys()) destroyConnection(connection)
-      for (const rejectWaiter of waiting.keys()) rejectWaiter()
+      for (const [connection, since] of usedSince) if (since < Infinity) destroyConnection(connection)
+      for (const { reject } of waiting.values()) reject()
     },
   }
 }
