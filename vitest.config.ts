@@ -2,9 +2,10 @@ import v8 from 'node:v8'
 import { defineConfig } from 'vitest/config'
 import { LongestFirst } from './src/dev/testing/longestFirst.ts'
 
-// The young generation of `npm start`, for the workers, too: with the default of V8 one collection keeps the event loop for 70 ms, where
+// The young generation of a server, for the workers, too: with the default of V8 one collection keeps the event loop for 70 ms, where
 // that of a server takes 15, and tests measure what requests wait for.
-for (const option of ['--max-semi-space-size=8', '--no-parallel-scavenge']) v8.setFlagsFromString(option)
+for (const option of ['--max-semi-space-size=8', '--no-parallel-scavenge', '--no-allocation-site-pretenuring'])
+  v8.setFlagsFromString(option)
 
 export default defineConfig({
   test: {
