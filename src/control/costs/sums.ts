@@ -11,7 +11,8 @@ const ofPart = (at: SQL): SQL => sql`company_id = part.company_id and ${at} >= p
 const counters = ['microcents', 'input_tokens', 'cached_input_tokens', 'output_tokens', 'event_count', 'unpriced_count', 'run_count']
 /** The counters under their own names, for sums of sums. */
 export const summedCounters = sql.raw(counters.map((name) => `sum(${name})::bigint as ${name}`).join(', '))
-const signedSums = sql.raw(counters.map((name) => `(sum(${name}) * part.sign)::bigint as ${name}`).join(', '))
+// Multiplied as an integer: a sum of integers is a numeric, and there are seven for each key of each part.
+const signedSums = sql.raw(counters.map((name) => `sum(${name})::bigint * part.sign as ${name}`).join(', '))
 
 // A run counts where its first event of a class of billing is. There are few of these, so each is looked up.
 const firstEvents = sql`union all
