@@ -32,6 +32,29 @@ export const spendingBy = (keys: SQL, ranges: SQL): SQL => spendingWith(keys, ra
 /** The same with `run_count`, which is 0 otherwise. Only lists that show runs read it. */
 export const spendingAndRunsBy = (keys: SQL, ranges: SQL): SQL => spendingWith(keys, ranges, firstEvents)
 
+const signed = (values: readonly string[]): SQL =>
+  sql.raw(values.map((value, index) => `${value} * part.sign as ${counters[index]}`).join(', '))
+const dimensions = sql.raw('agent_id, project_id, provider, biller, billing_type, model')
+const ofEvent = [
+  'microcents',
+  'input_tokens',
+  'cached_input_tokens',
+  'output_tokens',
+  '1::bigint',
+  '(not is_priced)::int::bigint',
+  '0::bigint',
+]
+
+/**
+ * The same as `spendingBy`, but each sum and event as a row of its own. It is cheaper for a list of many keys: to finish the sums of each key in each
+ * part costs more there than to multiply each row by the sign of its part.
+ */
+export const spendingRows = (ranges: SQL): SQL => sql`
+  select part.*, entry.* from (${partsOf(ranges)}) part cross join lateral (
+    select ${dimensions}, ${signed(counters)} from ${costRollups} where grain = part.grain and ${ofPart(sql`bucket`)}
+    union all
+    select ${dimensions}, ${signed(ofEvent)} from ${costEvents} where part.grain = 'event' and ${ofPart(sql`occurred_at`)}) entry`
+
 const spendingWith = (keys: SQL, ranges: SQL, runsOfEvents: SQL): SQL => sql`
   select part.*, s.* from (${partsOf(ranges)}) part cross join lateral (
     select ${keys}, ${signedSums} from (
