@@ -61,7 +61,7 @@ export const costEvents = pgTable(
  * for what is left of twenty minutes, so its cost hardly grows with the number of events.
  *
  * Events of different agents, projects and models add to different rows. `shard` divides those of one agent, so that servers
- * that write at once rarely wait for the same row; when a unit is over, its rows are added up in shard 0. There is
+ * that write at once rarely wait for the same row; when a unit is over, its rows are added up in shard 0, which no event writes. There is
  * no foreign key, because its check would be a lock of the company's row for each sum.
  */
 export const costRollups = pgTable(

@@ -21,6 +21,7 @@ import {
   hasEvents,
   spendingAndRunsBy,
   spendingBy,
+  spendingRows,
   spentCents,
   summedCounters,
   sumColumns,
@@ -81,7 +82,7 @@ export const listCostsByAgent = listOfSums(
 export const listCostsByAgentModel = listOfSums(
   statement<RangeParams, Row<typeof costByAgentModelView>>('cost_by_agent_model').read(sql`
     select agent_id as "agentId", ${agentName} as "agentName", ${billing}, ${sumColumns}
-    from ${spending('agent_id, provider, biller, billing_type, model')} group by agent_id, provider, biller, billing_type, model
+    from (${spendingRows(givenRange)}) spending group by agent_id, provider, biller, billing_type, model
     ${costliestFirst(sql`agent_id, provider, biller, billing_type, model`)}`),
 )
 

@@ -11,7 +11,8 @@ const ofPart = (at: SQL): SQL => sql`company_id = part.company_id and ${at} >= p
 const counters = ['microcents', 'input_tokens', 'cached_input_tokens', 'output_tokens', 'event_count', 'unpriced_count', 'run_count']
 /** The counters under their own names, for sums of sums. */
 export const summedCounters = sql.raw(counters.map((name) => `sum(${name})::bigint as ${name}`).join(', '))
-const signedSums = sql.raw(counters.map((name) => `(sum(${name}) * part.sign)::bigint as ${name}`).join(', '))
+// Multiplied as an integer: a sum of integers is a numeric, and there are seven for each key of each part.
+const signedSums = sql.raw(counters.map((name) => `sum(${name})::bigint * part.sign as ${name}`).join(', '))
 
 // A run counts where its first event of a class of billing is. There are few of these, so each is looked up.
 const firstEvents = sql`union all
@@ -30,6 +31,29 @@ export const spendingBy = (keys: SQL, ranges: SQL): SQL => spendingWith(keys, ra
 
 /** The same with `run_count`, which is 0 otherwise. Only lists that show runs read it. */
 export const spendingAndRunsBy = (keys: SQL, ranges: SQL): SQL => spendingWith(keys, ranges, firstEvents)
+
+const signed = (values: readonly string[]): SQL =>
+  sql.raw(values.map((value, index) => `${value} * part.sign as ${counters[index]}`).join(', '))
+const dimensions = sql.raw('agent_id, project_id, provider, biller, billing_type, model')
+const ofEvent = [
+  'microcents',
+  'input_tokens',
+  'cached_input_tokens',
+  'output_tokens',
+  '1::bigint',
+  '(not is_priced)::int::bigint',
+  '0::bigint',
+]
+
+/**
+ * The same as `spendingBy`, but each sum and event as a row of its own. It is cheaper for a list of many keys: to finish the sums of each key in each
+ * part costs more there than to multiply each row by the sign of its part.
+ */
+export const spendingRows = (ranges: SQL): SQL => sql`
+  select part.*, entry.* from (${partsOf(ranges)}) part cross join lateral (
+    select ${dimensions}, ${signed(counters)} from ${costRollups} where grain = part.grain and ${ofPart(sql`bucket`)}
+    union all
+    select ${dimensions}, ${signed(ofEvent)} from ${costEvents} where part.grain = 'event' and ${ofPart(sql`occurred_at`)}) entry`
 
 const spendingWith = (keys: SQL, ranges: SQL, runsOfEvents: SQL): SQL => sql`
   select part.*, s.* from (${partsOf(ranges)}) part cross join lateral (

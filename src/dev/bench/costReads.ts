@@ -26,7 +26,7 @@ const bucketAt = (at: string): string => `(case grain when '3h' then date_bin('3
 
 /**
  * Events of the last 30 days, with their sums. An agent works on one project a day and uses its own model nine times of ten; its runs last an hour.
- * Shards are those of a server with several connections, which adds them up when the unit of time is over.
+ * Shards are those of a server with several connections, which adds them up when the unit of time is over, in the order of the key.
  */
 const statementsOf = (companyId: string, events: number): readonly string[] => [
   `insert into cost_events (company_id, agent_id, project_id, heartbeat_run_id, provider, biller, billing_type, model, input_tokens,
@@ -45,10 +45,11 @@ const statementsOf = (companyId: string, events: number): readonly string[] => [
   `insert into cost_rollups (company_id, grain, bucket, agent_id, project_id, provider, biller, billing_type, model, shard, microcents,
       input_tokens, cached_input_tokens, output_tokens, event_count, run_count)
     select company_id, grain, ${bucketAt('occurred_at')}, agent_id, project_id, provider, biller, billing_type, model,
-      case when ${bucketAt('occurred_at')} < ${bucketAt("now() - interval '1 hour'")} then 0 else hashtext(id::text) & 3 end,
+      case when ${bucketAt('occurred_at')} < ${bucketAt("now() - interval '1 hour'")} then 0 else (hashtext(id::text) & 3) + 1 end,
       sum(microcents), sum(input_tokens), sum(cached_input_tokens), sum(output_tokens), count(*), count(first_event_id)
     from (select e.*, first_event_id from cost_events e left join run_costs on first_event_id = id where e.company_id = '${companyId}') e,
-      unnest(array['month', 'day', '3h', '20m']) grain group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10`,
+      unnest(array['month', 'day', '3h', '20m']) grain group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
+    order by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10`,
 ]
 
 async function plant(sql: Pool, companyId: string, events: number): Promise<void> {

@@ -60,7 +60,7 @@ const plant = `
     insert into cost_rollups as r (company_id, grain, bucket, agent_id, project_id, provider, biller, billing_type, model, shard, microcents,
       input_tokens, cached_input_tokens, output_tokens, event_count, unpriced_count, run_count)
     select company_id, grain, (${bucketOf}) at time zone 'UTC', agent_id, project_id, provider, biller, billing_type, model,
-      hashtext(id::text) & 3, sum(microcents), sum(input_tokens), sum(cached_input_tokens), sum(output_tokens), count(*),
+      (hashtext(id::text) & 3) + 1, sum(microcents), sum(input_tokens), sum(cached_input_tokens), sum(output_tokens), count(*),
       count(*) filter (where not is_priced), count(*) filter (where id in (select first_event_id from run))
     from e, unnest(array['month', 'day', '3h', '20m']) grain group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
     on conflict on constraint cost_rollups_key do update set microcents = r.microcents + excluded.microcents,

@@ -64,7 +64,8 @@ test('Divided sums of what is over are added up to one row each, the totals stay
   expect(rows[0]?.divided).toBe(0)
   expect(rows[0]?.whole).toBeGreaterThan(40)
   expect(before.find(({ grain }) => grain === '20m')?.shards).toBe(4)
-  expect((await sumsOf()).find(({ grain }) => grain === '20m')?.shards).toBe(4)
+  // The four of what is not over, and that of what is.
+  expect((await sumsOf()).find(({ grain }) => grain === '20m')?.shards).toBe(5)
 })
 
 test('A late event begins a row again, which is added up the next time', async () => {
@@ -75,6 +76,33 @@ test('A late event begins a row again, which is added up the next time', async (
   await addUpCosts(server().store)
   expect(totals(await sumsOf())).toEqual(totals(before))
   expect((await sumsOf(3)).find(({ grain }) => grain === '20m')?.shards).toBe(1)
+})
+
+test('No event is counted in the row of what is over, so each of these rows is written anew, with its neighbors in the order of the key', async () => {
+  const occurredAt = new Date((await nowOfDatabase()) - 5 * HOUR_MS).toISOString()
+  // Numbers that are spread over the order of the key, so that events come in another order.
+  const models = Array.from({ length: 240 }, (_, n) => `model ${((n * 97) % 240) + 1000}`)
+  const report = async (model: string): Promise<void> => {
+    const body = { agentId, provider: 'anthropic', model, billingType: 'metered_api', costCents: 1, occurredAt }
+    const answer = await server().board.post(`/api/companies/${here.company.id}/cost-events`, body)
+    expect(answer.status, answer.text).toBe(201)
+  }
+  while (models.length > 0) await Promise.all(models.splice(0, 20).map(report))
+  const { sql } = server().database
+  const divided = await sql.query<{ shard: number }>('select distinct shard from cost_rollups where company_id = $1 order by shard', [
+    here.company.id,
+  ])
+  for (const { shard } of divided.rows) expect([1, 2, 3, 4]).toContain(shard)
+  await addUpCosts(server().store)
+  const { rows } = await sql.query<{ rows: number; pages: number; changes: number }>(
+    `select count(*)::int as rows, count(distinct page)::int as pages, count(*) filter (where page <> last)::int as changes
+     from (select page, lag(page) over (order by model) as last
+       from (select model, (ctid::text::point)[0] as page from cost_rollups where company_id = $1 and grain = '20m') placed) ordered`,
+    [here.company.id],
+  )
+  expect(rows[0]?.rows).toBe(240)
+  expect(rows[0]?.pages).toBeLessThan(12)
+  expect(rows[0]?.changes).toBe((rows[0]?.pages ?? 0) - 1)
 })
 
 test('Servers that add up at once while late events are reported count each event once in every sum', async () => {

@@ -12,7 +12,8 @@ export const ADD_UP_INTERVAL_MS = 300_000
 const BATCH_SIZE = 1000
 
 // Few events are dated more than an hour back, so hardly any writer wants these rows. A row that one has is left to it, and a late event begins a
-// row that is added up the next time. Only what was deleted is added. The rows of shard 0 are locked in the order in which writers of events lock them.
+// row that is added up the next time. Only what was deleted is added. Two servers that add up lock the rows of shard 0 in one order; no event writes one.
+// They are written in the order of the key, in which they are read: a read of rows on other pages each takes Postgres a third longer.
 const addUp = statement<object, { rows: number }>('cost_add_up').unaudited(sql`
   with divided as (
     select r.ctid from ${grainRows} cross join lateral (

@@ -24,8 +24,11 @@ export interface CostRow extends Omit<CostInput, 'runId'> {
 const sums = sql`sum(microcents), sum(input_tokens), sum(cached_input_tokens), sum(output_tokens), count(*), count(*) filter (where not is_priced)`
 const reportedCounters = ['microcents', 'input_tokens', 'cached_input_tokens', 'output_tokens'].map((name) => `reported_${name}`)
 
-/** Rows of sums that the events of one agent are divided into. */
-const SHARDS = sql.raw('4')
+/**
+ * The row of sums, of four that the events of one agent are divided into. None is shard 0: so `addUpCosts` writes each row of a unit that is over anew,
+ * beside its neighbors in the order of the key, and a reader of the unit finds its rows on a few pages.
+ */
+const SHARD = sql.raw('pg_backend_pid() % 4 + 1')
 
 // Sums are written in the order of their key, so two transactions that write several cannot wait for each other.
 const insertEvents = statement<{ companyId: string; rows: string }, CostRow>('cost_record').write(sql`
@@ -52,7 +55,7 @@ const insertEvents = statement<{ companyId: string; rows: string }, CostRow>('co
   rolled as (
     insert into ${costRollups} as cr (${rollupKey}, ${sumColumns}, run_count)
     select company_id, g.grain, (${bucketSql(sql`g.grain`, sql`(occurred_at at time zone 'UTC')`)}) at time zone 'UTC', agent_id, project_id, provider, biller, billing_type, model,
-      pg_backend_pid() % ${SHARDS}, ${sums}, count(first_event_id)
+      ${SHARD}, ${sums}, count(first_event_id)
     from ev left join of_runs on first_event_id = ev.id cross join ${grainRows}
     group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 order by 1, 2, 3, 4, 5, 6, 7, 8, 9
     on conflict on constraint cost_rollups_key do update set ${addedSums})
