@@ -85,16 +85,16 @@ const writeKeys = statement<Keys, { written: true }>('search_write_keys').unaudi
 const settle = statement<object, { pages: string }>('search_settle').unaudited(sql`select settle_issue_search() as pages`)
 
 /** The keys of a text as an array of Postgres; null when the text is gone. */
-function keysOfText({ issueId, sourceId, companyId, segment, ...text }: ChangedText): string | null {
+function keysOfText(text: ChangedText): string | null {
+  const { issueId, sourceId, companyId, segment } = text
   if (companyId === null || segment === null) return null
   const isIssue = issueId === sourceId
   if (!isIssue && text.comment === null && text.document === null) return null
   const title = isIssue ? `${text.identifier} ${text.title}` : ''
   const rest = isIssue ? (text.description ?? '') : (text.comment ?? `${text.documentTitle ?? ''} ${text.document}`)
-  const keys = [
-    ...keysOf(partsOf(title), companyId, segment, 'title'),
-    ...keysOf(partsOf(`${title} ${rest}`), companyId, segment, 'anywhere'),
-  ]
+  const keys = keysOf(partsOf(title), companyId, segment, 'title').concat(
+    keysOf(partsOf(`${title} ${rest}`), companyId, segment, 'anywhere'),
+  )
   return `{${keys.join()}}`
 }
 
