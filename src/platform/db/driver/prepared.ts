@@ -102,6 +102,8 @@ export class PreparedQuery extends Query {
   }
 
   override handleCommandComplete(message: unknown, connection: DriverConnection): void {
+    // The driver takes the kind of the command and the number of rows out of a text. Nothing asks a statement with a name for them.
+    if (this.#maker !== undefined && this.rows === undefined) return
     this.rememberDescription()
     super.handleCommandComplete(message, connection)
   }
