@@ -129,6 +129,12 @@ export const param = (name: string, type?: string): SQL =>
   type === undefined ? sql`${sql.placeholder(name)}` : sql`${sql.placeholder(name)}::${sql.raw(type)}`
 
 /**
+ * An array of Postgres of values that need no quotes: ids, numbers, hexadecimal digits. The driver would look through each of them for signs to
+ * escape, and put it into quotes.
+ */
+export const bareArray = (values: readonly (string | number | null)[]): string => `{${values.map((value) => value ?? 'NULL').join()}}`
+
+/**
  * The columns of a table under their wire names: `"issues"."company_id" as "companyId", …`.
  * Raw rows then have the shape of the view.
  * @param omitted keys of columns that are not read

@@ -3,7 +3,7 @@ import { comments, issues } from '../../model/issues.ts'
 import { documents } from '../../model/documents.ts'
 import { issueSearch, issueSearchChanges, issueSearchSegments, segmentOf } from '../../model/issueSearch.ts'
 import { withinBytes } from '../../platform/db/keyset.ts'
-import { param, statement } from '../../platform/db/statement.ts'
+import { bareArray, param, statement } from '../../platform/db/statement.ts'
 import type { Store } from '../../platform/db/types.ts'
 import { writeUnaudited } from '../../platform/db/unaudited.ts'
 import type { Log } from '../../platform/kernel/log.ts'
@@ -48,16 +48,17 @@ const changedTexts = statement<{ limit: number }, ChangedText>('search_changed')
     maxBytes: BATCH.bytes,
   })}) batch order by id`)
 
+/** Arrays of Postgres with one element for each text, but `allIds`. */
 interface Keys {
-  issueIds: string[]
-  sourceIds: string[]
-  /** As Postgres writes an array; null removes the text, or all texts of an issue that is gone. */
+  issueIds: string
+  sourceIds: string
+  /** Each as Postgres writes an array; null removes the text, or all texts of an issue that is gone. */
   keys: (string | null)[]
-  companyIds: (string | null)[]
-  segments: (number | null)[]
+  companyIds: string
+  segments: string
   /** The change after which the text was read. */
-  changeIds: number[]
-  allIds: number[]
+  changeIds: string
+  allIds: string
 }
 
 // Servers that read the same changes write each text once: only the server that removes its last change writes it. So what an older reading found never
@@ -100,15 +101,14 @@ function keysOfText(text: ChangedText): string | null {
 
 function keysOfTexts(changes: readonly ChangedText[]): Keys {
   const texts = [...new Map(changes.map((change) => [change.sourceId, change])).values()]
-  const keys = texts.map(keysOfText)
   return {
-    issueIds: texts.map(({ issueId }) => issueId),
-    sourceIds: texts.map(({ sourceId }) => sourceId),
-    keys,
-    companyIds: texts.map(({ companyId }) => companyId),
-    segments: texts.map(({ segment }) => segment),
-    changeIds: texts.map(({ id }) => id),
-    allIds: changes.map(({ id }) => id),
+    issueIds: bareArray(texts.map(({ issueId }) => issueId)),
+    sourceIds: bareArray(texts.map(({ sourceId }) => sourceId)),
+    keys: texts.map(keysOfText),
+    companyIds: bareArray(texts.map(({ companyId }) => companyId)),
+    segments: bareArray(texts.map(({ segment }) => segment)),
+    changeIds: bareArray(texts.map(({ id }) => id)),
+    allIds: bareArray(changes.map(({ id }) => id)),
   }
 }
 
