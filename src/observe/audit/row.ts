@@ -50,14 +50,14 @@ const canonicalJson = (text: string): string =>
 
 /** Returns the text of a row that is hashed and exported: a JSON object with its keys in this order. */
 export function canonicalRow(row: StoredRow): string {
-  const { seq, details, ...texts } = row
+  const { seq, details } = row
   return (
-    `{"seq":${seq},"id":${JSON.stringify(texts.id)},"companyId":${JSON.stringify(texts.companyId)}` +
-    `,"actorType":${JSON.stringify(texts.actorType)},"actorId":${JSON.stringify(texts.actorId)}` +
-    `,"action":${JSON.stringify(texts.action)},"entityType":${JSON.stringify(texts.entityType)}` +
-    `,"entityId":${JSON.stringify(texts.entityId)},"agentId":${JSON.stringify(texts.agentId)},"runId":${JSON.stringify(texts.runId)}` +
-    `,"details":${details === null ? 'null' : canonicalJson(details)},"requestId":${JSON.stringify(texts.requestId)}` +
-    `,"txid":${JSON.stringify(texts.txid)},"createdAt":${JSON.stringify(texts.createdAt)}}`
+    `{"seq":${seq},"id":${JSON.stringify(row.id)},"companyId":${JSON.stringify(row.companyId)}` +
+    `,"actorType":${JSON.stringify(row.actorType)},"actorId":${JSON.stringify(row.actorId)}` +
+    `,"action":${JSON.stringify(row.action)},"entityType":${JSON.stringify(row.entityType)}` +
+    `,"entityId":${JSON.stringify(row.entityId)},"agentId":${JSON.stringify(row.agentId)},"runId":${JSON.stringify(row.runId)}` +
+    `,"details":${details === null ? 'null' : canonicalJson(details)},"requestId":${JSON.stringify(row.requestId)}` +
+    `,"txid":${JSON.stringify(row.txid)},"createdAt":${JSON.stringify(row.createdAt)}}`
   )
 }
 

@@ -3,7 +3,7 @@ import { codeOf } from '../../platform/db/databaseErrors.ts'
 import { activityLog } from '../../platform/db/tables.ts'
 import { activityChain } from '../../model/audit.ts'
 import { eventHorizon } from '../../platform/db/eventOrder.ts'
-import { param, statement } from '../../platform/db/statement.ts'
+import { bareArray, param, statement } from '../../platform/db/statement.ts'
 import type { Store } from '../../platform/db/types.ts'
 import { writeUnaudited } from '../../platform/db/unaudited.ts'
 import { canonicalRow, GENESIS, linkHash, storedColumns } from './row.ts'
@@ -60,7 +60,7 @@ interface Links {
 }
 
 // One statement is atomic by itself and needs no transaction.
-const appendLinks = statement<Links, never>('seal_append').unaudited(sql`
+const appendLinks = statement<Record<keyof Links, string>, never>('seal_append').unaudited(sql`
   insert into ${activityChain} (company_id, position, txid, seq, hash)
   select company_id, position, txid, seq, decode(hash, 'hex')
   from unnest(${param('companyIds', 'uuid[]')}, ${param('positions', 'bigint[]')}, ${param('txids', 'xid8[]')},
@@ -113,7 +113,14 @@ export async function sealBatch(store: Store, limit: number, readHorizon?: strin
   const last = rows.at(-1)
   if (last === undefined) return { rows: 0, mark, isAhead, hasMore: false, isComplete: !isAhead }
   try {
-    await writeUnaudited(store, appendLinks, buildLinks(rows))
+    const { companyIds, positions, txids, seqs, hashes } = buildLinks(rows)
+    await writeUnaudited(store, appendLinks, {
+      companyIds: bareArray(companyIds),
+      positions: bareArray(positions),
+      txids: bareArray(txids),
+      seqs: bareArray(seqs),
+      hashes: bareArray(hashes),
+    })
   } catch (error) {
     // Another server was faster and continues with the rest.
     if (codeOf(error) === UNIQUE_VIOLATION) return { rows: 0, mark, isAhead, hasMore: false, isComplete: false }

@@ -72,26 +72,35 @@ interface OpenTx {
 
 const ABORTED = '25P02'
 
+const LATE = 'a statement after the end of its transaction'
+
+/** Rejects, as a statement does: a caller that sends several at once awaits all of them. */
+async function lateStatement(): Promise<never> {
+  invariant(false, LATE)
+}
+
 function openTx(connection: Connection): OpenTx {
   const drizzle = drizzleOn(connection)
   let wrote = false
   let open = true
   let failure: unknown
-  const assertOpen = (): void => invariant(open, 'a statement after the end of its transaction')
+  const assertOpen = (): void => invariant(open, LATE)
   const markWritten = (): void => {
     assertOpen()
     wrote = true
   }
+  const noteFailure = (error: unknown): void => void (failure ??= error)
   const tx: Tx = {
     [txBrand]: true,
     insert: (table) => (markWritten(), drizzle.insert(table)),
     update: (table) => (markWritten(), drizzle.update(table)),
     delete: (table) => (markWritten(), drizzle.delete(table)),
-    run: async <P, R>(statement: Statement<P, R, StatementKind>, params: P) => {
+    // Not an async function: it would make two promises more for each statement.
+    run: <P, R>(statement: Statement<P, R, StatementKind>, params: P) => {
+      if (!open) return lateStatement()
       if (statement.kind === 'write') markWritten()
-      else assertOpen()
       const rows = runOn(connection, statement, params)
-      rows.catch((error: unknown) => (failure ??= error))
+      rows.catch(noteFailure)
       return rows
     },
     locks: createLockState(),

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { expect, test } from 'vitest'
-import { dynamicRead } from './statement.ts'
+import { bareArray, dynamicRead } from './statement.ts'
 
 test('Odd combinations of conditions get names for a while, and take none from the shapes that are planned once', () => {
   const shapeOf = dynamicRead('example')
@@ -9,4 +9,9 @@ test('Odd combinations of conditions get names for a while, and take none from t
   expect(odd.slice(32)).toEqual(Array.from({ length: 8 }, () => undefined))
   expect(shapeOf('usual', () => sql`select 2`, 'once').name).toBe('example_once_0')
   expect(shapeOf('usual', () => sql`select 2`, 'once').name).toBe('example_once_0')
+})
+
+test('An array of values without quotes has null where a value is missing, and may be empty', () => {
+  expect(bareArray(['5f0c', null, 7, -1])).toBe('{5f0c,NULL,7,-1}')
+  expect(bareArray([])).toBe('{}')
 })

@@ -39,7 +39,7 @@ export function statement<P extends object, R>(name: string): { [E in StatementK
     <E extends StatementKind>(kind: E) =>
     (template: SQL): Statement<P, R, E> => {
       invariant(!statementsByName.has(name), `two statements are named ${name}`)
-      const compiledStatement = compileStatement<P, R, E>(name, kind, template)
+      const compiledStatement = new LazyStatement<P, R, E>(name, kind, template)
       statementsByName.set(name, compiledStatement)
       return compiledStatement
     }
@@ -49,36 +49,51 @@ export function statement<P extends object, R>(name: string): { [E in StatementK
 /** Postgres cuts longer names, and then two statements could have the same one. */
 const MAX_NAME_BYTES = 63
 
-/** A statement whose template is compiled when it is first used: a program has hundreds of them, and a start uses a few. */
-function compileStatement<P extends object, R, E extends StatementKind>(
-  name: string | undefined,
-  kind: E,
-  template: SQL,
-  hasOnePlan = false,
-): Statement<P, R, E> {
-  invariant(name === undefined || Buffer.byteLength(name) <= MAX_NAME_BYTES, `the name of a statement is too long: ${name}`)
-  // In one variable, so that the template is given back when it has been compiled.
-  let source: SQL | Compiled<P> = template
-  const compileOnce = (): Compiled<P> => ('slots' in source ? source : (source = compile<P>(source, hasOnePlan)))
-  return {
-    name,
-    kind,
-    get text() {
-      return compileOnce().text
-    },
-    values: (params) => compileOnce().slots.map((slot) => ('key' in slot ? params[slot.key] : slot.constant)),
+/**
+ * A statement whose template is compiled when it is first used: a program has hundreds of them, and a start uses a few. It is a class, because V8
+ * gives each object with a getter of its own another shape, and then looks up slowly whatever is read from a statement.
+ */
+class LazyStatement<P extends object, R, E extends StatementKind> implements Statement<P, R, E> {
+  readonly name: string | undefined
+  readonly kind: E
+  declare readonly row?: R
+  readonly #hasOnePlan: boolean
+  /** In one field, so that the template is given back when it has been compiled. */
+  #source: SQL | Compiled<P>
+
+  constructor(name: string | undefined, kind: E, template: SQL, hasOnePlan = false) {
+    invariant(name === undefined || Buffer.byteLength(name) <= MAX_NAME_BYTES, `the name of a statement is too long: ${name}`)
+    this.name = name
+    this.kind = kind
+    this.#source = template
+    this.#hasOnePlan = hasOnePlan
+  }
+
+  get text(): string {
+    return this.#compiled().text
+  }
+
+  readonly values = (params: P): unknown[] =>
+    this.#compiled().slots.map(({ key, constant }) => (key === undefined ? constant : params[key]))
+
+  #compiled(): Compiled<P> {
+    const source = this.#source
+    return 'slots' in source ? source : (this.#source = compile<P>(source, this.#hasOnePlan))
   }
 }
 
 /** A compiled template: its text, and where the value of each `$n` comes from. */
 interface Compiled<P> {
   readonly text: string
-  readonly slots: readonly ({ readonly key: keyof P } | { readonly constant: unknown })[]
+  /** Each has the key of a parameter, or else a constant. */
+  readonly slots: readonly { readonly key: keyof P | undefined; readonly constant: unknown }[]
 }
 
 function compile<P>(template: SQL, hasOnePlan: boolean): Compiled<P> {
   const query = dialect.sqlToQuery(template)
-  const slots = query.params.map((value) => (is(value, Placeholder) ? { key: value.name as keyof P } : { constant: value }))
+  const slots = query.params.map((value) =>
+    is(value, Placeholder) ? { key: value.name as keyof P, constant: undefined } : { key: undefined, constant: value },
+  )
   const text = query.sql.replaceAll(/\s+/g, ' ').trim()
   return { text: hasOnePlan ? hideValues(text) : text, slots }
 }
@@ -116,9 +131,9 @@ export function dynamicRead<P extends object, R>(
     if (cached !== undefined) return cached
     const isOnce = planning === 'once'
     const count = named[planning]
-    if (count >= MAX_SHAPES) return compileStatement(undefined, 'read', template(), isOnce)
+    if (count >= MAX_SHAPES) return new LazyStatement(undefined, 'read', template(), isOnce)
     named[planning] += 1
-    const compiledStatement = compileStatement<P, R, 'read'>(`${namePrefix}_${isOnce ? 'once_' : ''}${count}`, 'read', template(), isOnce)
+    const compiledStatement = new LazyStatement<P, R, 'read'>(`${namePrefix}_${isOnce ? 'once_' : ''}${count}`, 'read', template(), isOnce)
     shapes.set(shape, compiledStatement)
     return compiledStatement
   }
@@ -127,6 +142,12 @@ export function dynamicRead<P extends object, R>(
 /** A parameter of a statement, with its Postgres type where the planner cannot infer one. */
 export const param = (name: string, type?: string): SQL =>
   type === undefined ? sql`${sql.placeholder(name)}` : sql`${sql.placeholder(name)}::${sql.raw(type)}`
+
+/**
+ * An array of Postgres of values that need no quotes: ids, numbers, hexadecimal digits. The driver would look through each of them for signs to
+ * escape, and put it into quotes.
+ */
+export const bareArray = (values: readonly (string | number | null)[]): string => `{${values.map((value) => value ?? 'NULL').join()}}`
 
 /**
  * The columns of a table under their wire names: `"issues"."company_id" as "companyId", …`.

@@ -64,13 +64,13 @@ const loadReferenceFacts = statement<ReferenceIds, ReferenceFacts>('issue_refere
  * @throws Refusal `not_found` for an assignee, `agent_terminated`, `agent_pending`, `unknown_reference` for the rest
  */
 export async function requireReferences(tx: Tx, ctx: Ctx, input: References): Promise<void> {
-  const labelIds = [...new Set(input.labelIds ?? [])]
-  const blockerIds = [...new Set(input.blockedByIssueIds ?? [])]
   const { projectId, projectWorkspaceId, goalId, parentId, assigneeAgentId, assigneeUserId } = input
   const hasNoIds = [projectId, projectWorkspaceId, goalId, parentId, assigneeAgentId, assigneeUserId].every(
     (id) => id === undefined || id === null,
   )
-  if (hasNoIds && labelIds.length === 0 && blockerIds.length === 0) return
+  if (hasNoIds && (input.labelIds ?? []).length === 0 && (input.blockedByIssueIds ?? []).length === 0) return
+  const labelIds = [...new Set(input.labelIds ?? [])]
+  const blockerIds = [...new Set(input.blockedByIssueIds ?? [])]
   const facts = exactlyOne(
     await tx.run(loadReferenceFacts, {
       companyId: companyOf(ctx),

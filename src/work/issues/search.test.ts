@@ -184,6 +184,10 @@ describe('the parts of words', () => {
     expect([...partsOf('QA x')]).toEqual(expect.arrayContaining(['^q', '^qa', '^x']))
     expect(askedWords(['%', '--'])).toEqual([])
   })
+
+  test('A letter of two units is one letter', () => {
+    expect([...partsOf('a\u{1D4B7}\u{1D4B8}d')]).toEqual(['^a', '^a\u{1D4B7}', 'a\u{1D4B7}\u{1D4B8}', '\u{1D4B7}\u{1D4B8}d'])
+  })
 })
 
 test('A server indexes what it commits at its next look, and asks the database rarely while it commits nothing', async () => {

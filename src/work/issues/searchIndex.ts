@@ -3,7 +3,7 @@ import { comments, issues } from '../../model/issues.ts'
 import { documents } from '../../model/documents.ts'
 import { issueSearch, issueSearchChanges, issueSearchSegments, segmentOf } from '../../model/issueSearch.ts'
 import { withinBytes } from '../../platform/db/keyset.ts'
-import { param, statement } from '../../platform/db/statement.ts'
+import { bareArray, param, statement } from '../../platform/db/statement.ts'
 import type { Store } from '../../platform/db/types.ts'
 import { writeUnaudited } from '../../platform/db/unaudited.ts'
 import type { Log } from '../../platform/kernel/log.ts'
@@ -48,16 +48,17 @@ const changedTexts = statement<{ limit: number }, ChangedText>('search_changed')
     maxBytes: BATCH.bytes,
   })}) batch order by id`)
 
+/** Arrays of Postgres with one element for each text, but `allIds`. */
 interface Keys {
-  issueIds: string[]
-  sourceIds: string[]
-  /** As Postgres writes an array; null removes the text, or all texts of an issue that is gone. */
+  issueIds: string
+  sourceIds: string
+  /** Each as Postgres writes an array; null removes the text, or all texts of an issue that is gone. */
   keys: (string | null)[]
-  companyIds: (string | null)[]
-  segments: (number | null)[]
+  companyIds: string
+  segments: string
   /** The change after which the text was read. */
-  changeIds: number[]
-  allIds: number[]
+  changeIds: string
+  allIds: string
 }
 
 // Servers that read the same changes write each text once: only the server that removes its last change writes it. So what an older reading found never
@@ -85,30 +86,29 @@ const writeKeys = statement<Keys, { written: true }>('search_write_keys').unaudi
 const settle = statement<object, { pages: string }>('search_settle').unaudited(sql`select settle_issue_search() as pages`)
 
 /** The keys of a text as an array of Postgres; null when the text is gone. */
-function keysOfText({ issueId, sourceId, companyId, segment, ...text }: ChangedText): string | null {
+function keysOfText(text: ChangedText): string | null {
+  const { issueId, sourceId, companyId, segment } = text
   if (companyId === null || segment === null) return null
   const isIssue = issueId === sourceId
   if (!isIssue && text.comment === null && text.document === null) return null
   const title = isIssue ? `${text.identifier} ${text.title}` : ''
   const rest = isIssue ? (text.description ?? '') : (text.comment ?? `${text.documentTitle ?? ''} ${text.document}`)
-  const keys = [
-    ...keysOf(partsOf(title), companyId, segment, 'title'),
-    ...keysOf(partsOf(`${title} ${rest}`), companyId, segment, 'anywhere'),
-  ]
+  const keys = keysOf(partsOf(title), companyId, segment, 'title').concat(
+    keysOf(partsOf(`${title} ${rest}`), companyId, segment, 'anywhere'),
+  )
   return `{${keys.join()}}`
 }
 
 function keysOfTexts(changes: readonly ChangedText[]): Keys {
   const texts = [...new Map(changes.map((change) => [change.sourceId, change])).values()]
-  const keys = texts.map(keysOfText)
   return {
-    issueIds: texts.map(({ issueId }) => issueId),
-    sourceIds: texts.map(({ sourceId }) => sourceId),
-    keys,
-    companyIds: texts.map(({ companyId }) => companyId),
-    segments: texts.map(({ segment }) => segment),
-    changeIds: texts.map(({ id }) => id),
-    allIds: changes.map(({ id }) => id),
+    issueIds: bareArray(texts.map(({ issueId }) => issueId)),
+    sourceIds: bareArray(texts.map(({ sourceId }) => sourceId)),
+    keys: texts.map(keysOfText),
+    companyIds: bareArray(texts.map(({ companyId }) => companyId)),
+    segments: bareArray(texts.map(({ segment }) => segment)),
+    changeIds: bareArray(texts.map(({ id }) => id)),
+    allIds: bareArray(changes.map(({ id }) => id)),
   }
 }
 

@@ -20,9 +20,14 @@ function mix(seed: number, text: string): number {
   return (hash ^ (hash >>> 16)) | 0
 }
 
+const surrogatePattern = /[\uD800-\uDFFF]/
+
+/** The letters of a word. Nearly every letter is one unit of its text, and taking units apart costs a fraction of looking for pairs. */
+const lettersOf = (word: string): string[] => (surrogatePattern.test(word) ? Array.from(word) : word.split(''))
+
 /** Adds the parts of a word: letters and pairs of a dense script, else what it begins with and every three letters. */
 function addParts(word: string, parts: Set<string>): void {
-  const letters = Array.from(word)
+  const letters = lettersOf(word)
   if (densePattern.test(word)) {
     for (const [at, letter] of letters.entries()) {
       parts.add(letter)
@@ -38,7 +43,7 @@ function addParts(word: string, parts: Set<string>): void {
 /** The parts of a text by which a search finds it, each once. */
 export function partsOf(text: string): Set<string> {
   const words = new Set<string>()
-  for (const [word] of text.toLowerCase().matchAll(wordPattern))
+  for (const word of text.toLowerCase().match(wordPattern) ?? [])
     words.add(word.length > MAX_WORD_LENGTH && !densePattern.test(word) ? word.slice(0, MAX_WORD_LENGTH) : word)
   const parts = new Set<string>()
   for (const word of words) addParts(word, parts)

@@ -42,7 +42,7 @@ export class BoundedQuery extends PreparedQuery {
     super.prepare(connection)
   }
 
-  override handleDataRow(message: { length: number; fields: unknown[] }): void {
+  override handleDataRow(message: { length: number; fields: (string | null)[] }): void {
     this.#bytes += message.length
     if (this.isCut || (this.#bytes > this.#maxBytes && this.#count > 0)) {
       this.isCut = true

@@ -38,6 +38,21 @@ test('A statement is described once per connection and returns equal rows on eve
   expect(descriptions()).toBe(1)
 })
 
+const odd = statement<{ at: number }, Record<string, unknown>>('test_prepared_odd').read(sql`
+  select number as "it's ""one""", (1 / (${param('at', 'int')} - number))::int8 as same, 'later' as same
+  from generate_series(1, 3) as number`)
+
+test('Later executions return the rows of the first one for odd names, and fail and go on as it does', async () => {
+  const { connection, descriptions } = await connect()
+  const rows = [1, 2, 3].map((number) => ({ [`it's "one"`]: number, same: 'later' }))
+  for (const at of [9, 9, 2, 9]) {
+    const result = runOn(connection, odd, { at })
+    if (at === 2) await expect(result).rejects.toMatchObject({ code: '22012' })
+    else expect(await result).toEqual(rows)
+  }
+  expect(descriptions()).toBe(1)
+})
+
 test('Statements that are sent before the first answer are described each and keep their own rows', async () => {
   const { connection } = await connect()
   const both = await Promise.all([1, 2, 3].map((id) => runOn(connection, various, { id, text: String(id) })))

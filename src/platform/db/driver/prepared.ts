@@ -1,11 +1,16 @@
 import pg from 'pg'
+import { rowMakerOf } from './rowMaker.ts'
+import type { RowMaker } from './rowMaker.ts'
 
 /** The values that the driver derives from the description of a result and makes rows with. */
 interface Description {
-  fields: unknown[]
-  _parsers: unknown
+  fields: Parameters<typeof rowMakerOf>[0]
+  _parsers: Parameters<typeof rowMakerOf>[1]
   _prebuiltEmptyResultObject: unknown
 }
+
+/** A description that is kept, with what makes rows of it; undefined where the driver does. */
+type KeptDescription = Description & { readonly maker: RowMaker | undefined }
 
 /** A connection as the driver's queries see it: the messages that can be sent on it. */
 export interface DriverConnection {
@@ -21,11 +26,11 @@ interface DriverQuery {
   values: unknown[]
   /** The rows that one execution asks for; undefined for all. */
   rows: number | undefined
-  _result: Description
+  _result: Description & { readonly rows: object[] }
   _accumulateRows: unknown
   prepare(connection: DriverConnection): void
   handleRowDescription(message: unknown): void
-  handleDataRow(message: { length: number; fields: unknown[] }): void
+  handleDataRow(message: { length: number; fields: (string | null)[] }): void
   handleCommandComplete(message: unknown, connection: DriverConnection): void
   handlePortalSuspended(connection: DriverConnection): void
   handleError(error: unknown, connection: DriverConnection): void
@@ -37,7 +42,7 @@ const { Query, utils } = pg as unknown as {
 }
 
 /** The descriptions of the results of a connection's prepared statements, by the names of the statements. */
-const descriptionsByConnection = new WeakMap<DriverConnection, Map<string, Description>>()
+const descriptionsByConnection = new WeakMap<DriverConnection, Map<string, KeptDescription>>()
 
 /** Set once the driver has been found to differ from the expectation: every query is then the driver's own. */
 let isPlain = false
@@ -51,6 +56,7 @@ let isPlain = false
 export class PreparedQuery extends Query {
   readonly #name: string | undefined
   #connection: DriverConnection | undefined
+  #maker: RowMaker | undefined
 
   /** @param name undefined for a statement that is planned on every use */
   constructor(name: string | undefined, text: string, values: unknown[]) {
@@ -71,6 +77,7 @@ export class PreparedQuery extends Query {
     result._parsers = cached._parsers
     result._prebuiltEmptyResultObject = cached._prebuiltEmptyResultObject
     this._accumulateRows = true
+    this.#maker = cached.maker
     // A value that cannot be written as text throws here, before anything is sent.
     connection.bind({ statement: this.#name, portal: '', values: this.values, valueMapper: utils.prepareValue })
     if (this.rows === undefined) {
@@ -82,7 +89,21 @@ export class PreparedQuery extends Query {
     }
   }
 
+  override handleDataRow(message: { length: number; fields: (string | null)[] }): void {
+    if (this.#maker === undefined) return super.handleDataRow(message)
+    let row: object
+    try {
+      row = this.#maker(message.fields)
+    } catch {
+      // The driver fails in the same way, and fails the query with it.
+      return super.handleDataRow(message)
+    }
+    this._result.rows.push(row)
+  }
+
   override handleCommandComplete(message: unknown, connection: DriverConnection): void {
+    // The driver takes the kind of the command and the number of rows out of a text. Nothing asks a statement with a name for them.
+    if (this.#maker !== undefined && this.rows === undefined) return
     this.rememberDescription()
     super.handleCommandComplete(message, connection)
   }
@@ -92,8 +113,9 @@ export class PreparedQuery extends Query {
     if (this.#connection === undefined || this.#name === undefined) return
     const connection = this.#connection
     const { fields, _parsers, _prebuiltEmptyResultObject } = this._result
-    const cached = descriptionsByConnection.get(connection) ?? new Map<string, Description>()
-    descriptionsByConnection.set(connection, cached.set(this.#name, { fields, _parsers, _prebuiltEmptyResultObject }))
+    const cached = descriptionsByConnection.get(connection) ?? new Map<string, KeptDescription>()
+    const maker = rowMakerOf(fields, _parsers)
+    descriptionsByConnection.set(connection, cached.set(this.#name, { fields, _parsers, _prebuiltEmptyResultObject, maker }))
   }
 }
 

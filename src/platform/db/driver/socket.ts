@@ -3,6 +3,7 @@ import type { Connection, Pool } from './types.ts'
 
 /** The socket that `pg` keeps under a client. */
 interface DriverSocket {
+  readonly writableCorked: number
   cork(): void
   uncork(): void
   destroy(): void
@@ -12,22 +13,19 @@ interface DriverSocket {
 const socketOf = (client: Pool | Connection): DriverSocket | undefined =>
   (client as unknown as { readonly connection?: { readonly stream?: DriverSocket } }).connection?.stream
 
-const corkedSockets = new WeakSet<object>()
-
 /**
  * Sends everything that is written to a connection before this tick ends in one system call. The driver makes one call
  * per statement. These calls took 40 % of the process's time: a transaction of seven statements needs three.
  */
 export function coalesceWrites(client: Pool | Connection): void {
   const socket = socketOf(client)
-  if (socket === undefined || corkedSockets.has(socket) || !holds('socket')) return
-  corkedSockets.add(socket)
+  // The driver itself corks a socket only within one call, so one that is corked has been corked here.
+  if (socket === undefined || socket.writableCorked > 0 || !holds('socket')) return
   socket.cork()
-  process.nextTick(() => {
-    corkedSockets.delete(socket)
-    socket.uncork()
-  })
+  process.nextTick(uncork, socket)
 }
+
+const uncork = (socket: DriverSocket): void => socket.uncork()
 
 /**
  * Gives up on a connection that does not answer. The public `end()` waits for the answers to what was pipelined, so this
