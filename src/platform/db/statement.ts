@@ -18,6 +18,8 @@ export interface Statement<P, R, E extends StatementKind = StatementKind> {
   readonly text: string
   /** The values in the order of `$1, $2, …`. */
   readonly values: (params: P) => unknown[]
+  /** Its rows are `RawRow`s. */
+  readonly isRaw: boolean
   /** Carries the row type only; never set. */
   readonly row?: R
 }
@@ -54,7 +56,7 @@ function compileStatement<P extends object, R, E extends StatementKind>(
   name: string | undefined,
   kind: E,
   template: SQL,
-  hasOnePlan = false,
+  { hasOnePlan = false, isRaw = false } = {},
 ): Statement<P, R, E> {
   invariant(name === undefined || Buffer.byteLength(name) <= MAX_NAME_BYTES, `the name of a statement is too long: ${name}`)
   // In one variable, so that the template is given back when it has been compiled.
@@ -63,6 +65,7 @@ function compileStatement<P extends object, R, E extends StatementKind>(
   return {
     name,
     kind,
+    isRaw,
     get text() {
       return compileOnce().text
     },
@@ -105,9 +108,11 @@ type Planning = 'for the values' | 'once'
  * A shape is planned once when its way is the same for all values. Its limits then stand in its text: behind an unknown limit Postgres expects a
  * tenth of the rows.
  * @param namePrefix the beginning of their names
+ * @param isRaw the rows are `RawRow`s
  */
 export function dynamicRead<P extends object, R>(
   namePrefix: string,
+  isRaw = false,
 ): (shape: string, template: () => SQL, planning?: Planning) => Statement<P, R, 'read'> {
   const shapes = new Map<string, Statement<P, R, 'read'>>()
   const named: Record<Planning, number> = { 'for the values': 0, once: 0 }
@@ -116,9 +121,10 @@ export function dynamicRead<P extends object, R>(
     if (cached !== undefined) return cached
     const isOnce = planning === 'once'
     const count = named[planning]
-    if (count >= MAX_SHAPES) return compileStatement(undefined, 'read', template(), isOnce)
+    if (count >= MAX_SHAPES) return compileStatement(undefined, 'read', template(), { hasOnePlan: isOnce, isRaw })
     named[planning] += 1
-    const compiledStatement = compileStatement<P, R, 'read'>(`${namePrefix}_${isOnce ? 'once_' : ''}${count}`, 'read', template(), isOnce)
+    const name = `${namePrefix}_${isOnce ? 'once_' : ''}${count}`
+    const compiledStatement = compileStatement<P, R, 'read'>(name, 'read', template(), { hasOnePlan: isOnce, isRaw })
     shapes.set(shape, compiledStatement)
     return compiledStatement
   }

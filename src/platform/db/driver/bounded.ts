@@ -1,5 +1,5 @@
 import { PreparedQuery } from './prepared.ts'
-import type { DriverConnection } from './prepared.ts'
+import type { Bound, DriverConnection } from './prepared.ts'
 
 /**
  * Rows that a list asks for first. A list of at most this many, so each page of the usual 50, is read in one round trip.
@@ -7,13 +7,6 @@ import type { DriverConnection } from './prepared.ts'
  * they arrive.
  */
 const FIRST_ROWS = 64
-
-/** A statement with its values. */
-interface Bound {
-  readonly name: string | undefined
-  readonly text: string
-  readonly values: unknown[]
-}
 
 /**
  * A query that loads at most a number of bytes, and at least one row. Postgres sends rows in portions: the first has few
@@ -29,8 +22,8 @@ export class BoundedQuery extends PreparedQuery {
   #count = 0
   #isSynced = false
 
-  constructor({ name, text, values }: Bound, maxRows: number, maxBytes: number) {
-    super(name, text, values)
+  constructor(bound: Bound, maxRows: number, maxBytes: number) {
+    super(bound)
     this.#maxBytes = maxBytes
     this.#firstRows = maxRows > FIRST_ROWS ? FIRST_ROWS : undefined
   }

@@ -212,11 +212,11 @@ export function drizzleOn(client: Connection): Drizzle {
 /** Runs a statement and returns its rows. */
 export async function runOn<P, R>(client: Pool | Connection, statement: Statement<P, R, StatementKind>, params: P): Promise<R[]> {
   coalesceWrites(client)
-  const { name, text } = statement
+  const { name, text, isRaw } = statement
   const values = statement.values(params)
-  if (name === undefined) return (await client.query({ text, values })).rows as R[]
+  if (name === undefined && !isRaw) return (await client.query({ text, values })).rows as R[]
   try {
-    return await runPrepared(client, name, text, values)
+    return await submit<R>(client, new PreparedQuery({ name, text, values, isRaw }))
   } catch (error) {
     // The stack of the driver's error ends at the socket. This stack leads to the caller.
     if (error instanceof Error) Error.captureStackTrace(error)
@@ -230,11 +230,11 @@ export async function runOn<P, R>(client: Pool | Connection, statement: Statemen
  */
 export async function runPageOn<P, R>(
   pool: Pool,
-  { name, text, values }: Statement<P, R, 'read'>,
+  { name, text, values, isRaw }: Statement<P, R, 'read'>,
   params: P,
   maxRows: number,
 ): Promise<BoundedRows<R>> {
-  const query = new BoundedQuery({ name, text, values: values(params) }, maxRows, PAGE_BYTES)
+  const query = new BoundedQuery({ name, text, values: values(params), isRaw }, maxRows, PAGE_BYTES)
   try {
     return { rows: await submit<R>(pool, query), isCut: query.isCut }
   } catch (error) {
@@ -242,9 +242,6 @@ export async function runPageOn<P, R>(
     throw error
   }
 }
-
-const runPrepared = <R>(client: Pool | Connection, name: string, text: string, values: unknown[]): Promise<R[]> =>
-  submit(client, new PreparedQuery(name, text, values))
 
 const submit = <R>(client: Pool | Connection, query: PreparedQuery): Promise<R[]> =>
   new Promise((resolve, reject) => {

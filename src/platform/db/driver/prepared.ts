@@ -21,7 +21,7 @@ interface DriverQuery {
   values: unknown[]
   /** The rows that one execution asks for; undefined for all. */
   rows: number | undefined
-  _result: Description
+  _result: Description & { addRow(row: unknown): void }
   _accumulateRows: unknown
   prepare(connection: DriverConnection): void
   handleRowDescription(message: unknown): void
@@ -42,6 +42,16 @@ const descriptionsByConnection = new WeakMap<DriverConnection, Map<string, Descr
 /** Set once the driver has been found to differ from the expectation: every query is then the driver's own. */
 let isPlain = false
 
+/** A statement with its values. */
+export interface Bound {
+  /** Undefined for a statement that is planned on every use. */
+  readonly name: string | undefined
+  readonly text: string
+  readonly values: unknown[]
+  /** The values of a row stay the texts that Postgres sends, in the order of the columns. */
+  readonly isRaw?: boolean
+}
+
 /**
  * A statement that is prepared and described once per connection. The driver asks Postgres on every execution for the
  * description of the result. For an issue of fifty columns that costs as much as the row: a sixth of the garbage of a
@@ -50,13 +60,14 @@ let isPlain = false
  */
 export class PreparedQuery extends Query {
   readonly #name: string | undefined
+  readonly #isRaw: boolean
   #connection: DriverConnection | undefined
 
-  /** @param name undefined for a statement that is planned on every use */
-  constructor(name: string | undefined, text: string, values: unknown[]) {
+  constructor({ name, text, values, isRaw = false }: Bound) {
     super(text, values)
     this.name = name
     this.#name = name
+    this.#isRaw = isRaw
   }
 
   override prepare(connection: DriverConnection): void {
@@ -80,6 +91,11 @@ export class PreparedQuery extends Query {
       connection.execute({ portal: '', rows: this.rows })
       connection.flush()
     }
+  }
+
+  override handleDataRow(message: { length: number; fields: unknown[] }): void {
+    if (this.#isRaw) this._result.addRow(message.fields)
+    else super.handleDataRow(message)
   }
 
   override handleCommandComplete(message: unknown, connection: DriverConnection): void {
@@ -132,7 +148,7 @@ function canReuseDescription(): boolean {
     flush: send('flush'),
   }
   const answer = (isDescribed: boolean): unknown => {
-    const query = new PreparedQuery('probe', 'select $1', [7])
+    const query = new PreparedQuery({ name: 'probe', text: 'select $1', values: [7] })
     const answered = query as unknown as Answered
     let rows: unknown
     answered.callback = (_, result) => void (rows = result.rows)
