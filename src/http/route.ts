@@ -150,7 +150,9 @@ interface PagedSpec<Q extends z.ZodType, B extends z.ZodType, R extends z.ZodTyp
 > {
   /** The schema of one row; the body is the bare array. */
   readonly returnsPageOf: R
-  readonly handle: (input: Input<z.output<Q>, z.output<B>>) => Promise<Page<HandlerResult<z.input<R>>> | Page<JsonText<HandlerResult<z.input<R>>>>>
+  readonly handle: (
+    input: Input<z.output<Q>, z.output<B>>,
+  ) => Promise<Page<HandlerResult<z.input<R>>> | Page<JsonText<HandlerResult<z.input<R>>>>>
 }
 
 /** `/api/companies/:companyId/issues` + post → `postCompaniesIssues`; stable, unique and readable in generated clients. */

@@ -175,6 +175,12 @@ export async function listActivity(db: PageDb, companyId: string, filter: Activi
   }
   const shape = JSON.stringify([keys, isPreset, hasActions, page.hasCursor, once === undefined ? null : page.limit])
   const statement = selectActivity(shape, template, once === undefined ? 'for the values' : 'once')
-  const params = { ...rest, companyId, ...page.params, actions: kinds.map((kind) => kind.action), whens: kinds.map((kind) => kind.condition) }
+  const params = {
+    ...rest,
+    companyId,
+    ...page.params,
+    actions: kinds.map((kind) => kind.action),
+    whens: kinds.map((kind) => kind.condition),
+  }
   return toPage(await db.runPage(statement, params, page.limit + 1), page.limit, cursorOf)
 }
