@@ -41,7 +41,7 @@ const runColumns: readonly JsonColumn[] = [
   { key: 'createdAt', form: jsonForms.instant },
 ]
 
-/** What every list reads of an issue, in this order. JSON of a run that Postgres builds costs as much as all columns of the issue. */
+/** The columns of an issue in every list, in this order. JSON of a run that Postgres builds costs as much as all columns of the issue. */
 export const listedColumns = sql`${issueColumns}, ${listedLabels} as labels, run.id as "runId", run.status as "runStatus", run.agent_id as "runAgentId",
   run.invocation_source as "runSource", run.trigger_detail as "runDetail", run.started_at as "runStartedAt", run.finished_at as "runFinishedAt",
   run.created_at as "runCreatedAt"`
@@ -50,7 +50,7 @@ const LABELS = issueJsonColumns.length
 const RUN = LABELS + 1
 const PERSONAL = RUN + runColumns.length
 
-/** What a list for a person reads in addition. */
+/** The further columns of a list for a person. */
 const personalColumns: readonly JsonColumn[] = [
   { key: 'myLastTouchAt', form: jsonForms.instant },
   { key: 'lastExternalCommentAt', form: jsonForms.instant },
