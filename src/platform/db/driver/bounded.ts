@@ -6,24 +6,31 @@ import type { Bound, DriverConnection } from './prepared.ts'
  * A row has at most about one megabyte, because bodies of requests are limited, and rows beyond the budget are dropped as
  * they arrive.
  */
-const FIRST_ROWS = 64
+export const FIRST_ROWS = 64
 
 /**
  * A query that loads at most a number of bytes, and at least one row. Postgres sends rows in portions: the first has few
  * rows, the next as many as fit by the average so far. Rows beyond the budget are dropped before they are parsed.
  * It needs a connection of its own: a statement that is pipelined behind it would close its portal.
+ *
+ * A read of which few rows are expected is synchronized with its first portion, which saves a round trip. Postgres then closes the portal, so when
+ * rows follow, `isUnfinished` says so.
  */
 export class BoundedQuery extends PreparedQuery {
   /** Rows were left out. */
   isCut = false
+  /** There are more rows than the one portion that was asked for, so the query has to be sent again, for portions. */
+  isUnfinished = false
+  readonly #expectsFew: boolean
   readonly #maxBytes: number
   readonly #firstRows: number | undefined
   #bytes = 0
   #count = 0
   #isSynced = false
 
-  constructor(bound: Bound, maxRows: number, maxBytes: number) {
+  constructor(bound: Bound, maxRows: number, maxBytes: number, expectsFew = false) {
     super(bound)
+    this.#expectsFew = expectsFew
     this.#maxBytes = maxBytes
     this.#firstRows = maxRows > FIRST_ROWS ? FIRST_ROWS : undefined
   }
@@ -33,6 +40,14 @@ export class BoundedQuery extends PreparedQuery {
     // query has its connection for itself.
     this.rows = this.#firstRows
     super.prepare(connection)
+  }
+
+  protected override execute(connection: DriverConnection): void {
+    if (this.rows === undefined || !this.#expectsFew) return super.execute(connection)
+    connection.execute({ portal: '', rows: this.rows })
+    // The driver would synchronize behind the last portion.
+    this.rows = undefined
+    this.#sync(connection)
   }
 
   override handleDataRow(message: { length: number; fields: unknown[] }): void {
@@ -48,6 +63,10 @@ export class BoundedQuery extends PreparedQuery {
   override handlePortalSuspended(connection: DriverConnection): void {
     // The portal ended at its portion, so a row may follow; the list that ends exactly here has one empty page more.
     if (this.#bytes >= this.#maxBytes) this.isCut = true
+    if (this.#isSynced) {
+      this.isUnfinished = !this.isCut
+      return
+    }
     if (this.isCut) {
       this.rememberDescription()
       return this.#sync(connection)

@@ -6,7 +6,7 @@ import { fromPostgres } from '../../kernel/time.ts'
 import { checkAssumptions, holds, takeFailedAssumptions } from './assumptions.ts'
 import type { Assumption } from './assumptions.ts'
 import { askBackendPid, knowsBackendPids } from './backendPid.ts'
-import { BoundedQuery } from './bounded.ts'
+import { BoundedQuery, FIRST_ROWS } from './bounded.ts'
 import { PreparedQuery } from './prepared.ts'
 import { responsivenessOf } from './responsiveness.ts'
 import { expectSettings } from './sessions.ts'
@@ -234,14 +234,26 @@ export async function runPageOn<P, R>(
   params: P,
   maxRows: number,
 ): Promise<BoundedRows<R>> {
-  const query = new BoundedQuery({ name, text, values: values(params), isRaw }, maxRows, PAGE_BYTES)
+  const bound = { name, text, values: values(params), isRaw }
   try {
-    return { rows: await submit<R>(pool, query), isCut: query.isCut }
+    if (name !== undefined && !longLists.has(name)) {
+      const short = new BoundedQuery(bound, maxRows, PAGE_BYTES, true)
+      const rows = await submit<R>(pool, short)
+      if (!short.isUnfinished) return { rows, isCut: short.isCut }
+      longLists.add(name)
+    }
+    const query = new BoundedQuery(bound, maxRows, PAGE_BYTES)
+    const rows = await submit<R>(pool, query)
+    if (name !== undefined && rows.length < FIRST_ROWS) longLists.delete(name)
+    return { rows, isCut: query.isCut }
   } catch (error) {
     if (error instanceof Error) Error.captureStackTrace(error)
     throw error
   }
 }
+
+/** The statements of lists that had more rows than one portion the last time. They choose how it is asked for, and nothing else. */
+const longLists = new Set<string>()
 
 const submit = <R>(client: Pool | Connection, query: PreparedQuery): Promise<R[]> =>
   new Promise((resolve, reject) => {

@@ -84,6 +84,11 @@ export class PreparedQuery extends Query {
     this._accumulateRows = true
     // A value that cannot be written as text throws here, before anything is sent.
     connection.bind({ statement: this.#name, portal: '', values: this.values, valueMapper: utils.prepareValue })
+    this.execute(connection)
+  }
+
+  /** Sends the execution of a statement that has been described. */
+  protected execute(connection: DriverConnection): void {
     if (this.rows === undefined) {
       connection.execute({ portal: '' })
       connection.sync()
