@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { z } from 'zod'
 import { refuse } from '../platform/kernel/errors.ts'
+import { JsonText, plainValue } from '../platform/kernel/jsonText.ts'
 import { refuseInvalid } from './problem.ts'
 import type { Route } from './route.ts'
 
@@ -94,12 +95,18 @@ export interface ProjectedBody {
   readonly headers: Readonly<Record<string, string>>
 }
 
+const isComplete = ({ fields, isCompact, isMinimal }: Projection): boolean => fields === null && !isCompact && !isMinimal
+
+const noHeaders: Readonly<Record<string, string>> = Object.freeze({})
+
 /** Projects an answer. */
-export function project(value: unknown, projection: Projection): ProjectedBody {
+export function project(answer: unknown, projection: Projection): ProjectedBody {
+  if (answer instanceof JsonText && isComplete(projection)) return { body: answer.text, headers: noHeaders }
+  const value = plainValue(answer)
   const isMinimal = projection.isMinimal && hasId(value)
   const part = isMinimal ? pickFields(value, MINIMAL) : projection.fields === null ? value : pickFields(value, projection.fields)
   return {
     body: projection.isCompact ? JSON.stringify(part, omitNulls) : JSON.stringify(part),
-    headers: isMinimal ? { 'Preference-Applied': 'return=minimal' } : {},
+    headers: isMinimal ? { 'Preference-Applied': 'return=minimal' } : noHeaders,
   }
 }

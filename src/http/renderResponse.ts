@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { RenderedResponse } from '../platform/db/types.ts'
 import { invariant } from '../platform/kernel/errors.ts'
 import { createTurns } from '../platform/kernel/turns.ts'
+import { plainValue } from '../platform/kernel/jsonText.ts'
 import { PAGE_BYTES, shortenPage } from '../platform/kernel/page.ts'
 import type { Page } from '../platform/kernel/page.ts'
 import { csvColumns, csvHeaders, csvLine, csvValues } from './csv.ts'
@@ -33,6 +34,8 @@ interface FittedPage {
   readonly page: Page<unknown>
   /** The text of each of its items. */
   readonly parts: readonly string[]
+  /** Of the texts, in UTF-8. */
+  readonly bytes: number
 }
 
 /**
@@ -42,21 +45,23 @@ interface FittedPage {
 async function fitPage(page: Page<unknown>, textOf: (item: unknown) => string): Promise<FittedPage> {
   const turns = createTurns()
   const parts: string[] = []
-  let bytes = 1
+  let bytes = 0
   for (const item of page.items) {
     const text = textOf(item)
-    bytes += Buffer.byteLength(text) + 1
-    if (bytes > PAGE_BYTES && parts.length > 0) break
+    const withText = bytes + Buffer.byteLength(text)
+    // With the brackets and commas.
+    if (withText + parts.length + 2 > PAGE_BYTES && parts.length > 0) break
+    bytes = withText
     parts.push(text)
     if (turns.isDue()) await turns.yieldIfDue()
   }
-  return { page: shortenPage(page, parts.length), parts }
+  return { page: shortenPage(page, parts.length), parts, bytes }
 }
 
 /** Breaks an invariant when responses are validated and the body differs from the declaration of the route. */
 function requireDeclared({ deps, route }: IdentifiedExchange, body: unknown): void {
   if (!deps.validateResponses) return
-  const checked = bodySchemaOf(route).safeParse(body)
+  const checked = bodySchemaOf(route).safeParse(Array.isArray(body) ? body.map(plainValue) : plainValue(body))
   invariant(
     checked.success,
     `the answer of ${route.operationId} differs from its declaration: ${JSON.stringify(checked.error?.issues.slice(0, 3))}`,
@@ -72,8 +77,9 @@ export async function renderPage(exchange: IdentifiedExchange, value: Page<unkno
     const { page, parts } = await fitPage(value, csv.lineOf)
     return { status: route.status, headers: { ...linkOf(request, page), ...csv.headers }, body: csv.titles + parts.join('') }
   }
-  const { page, parts } = await fitPage(value, (item) => project(item, projection).body)
-  return { status: route.status, headers: linkOf(request, page), body: `[${parts.join()}]` }
+  const { page, parts, bytes } = await fitPage(value, (item) => project(item, projection).body)
+  const body = `[${parts.join()}]`
+  return { status: route.status, headers: linkOf(request, page), body, bytes: bytes + Math.max(1, parts.length) + 1 }
 }
 
 /** How the list is written as CSV; null where the request asks for JSON. Of the projection it has `fields`, which are its columns. */
@@ -83,7 +89,7 @@ function csvOf({ route, parameters, projection }: IdentifiedExchange) {
   return {
     headers: csvHeaders(route.csvFile),
     titles: csvLine(columns),
-    lineOf: (item: unknown): string => csvLine(csvValues(item, columns)),
+    lineOf: (item: unknown): string => csvLine(csvValues(plainValue(item), columns)),
   }
 }
 

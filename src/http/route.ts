@@ -5,6 +5,7 @@ import type { Permission } from '../auth/permissions.ts'
 import type { Scope } from '../auth/scopes.ts'
 import type { Ctx } from '../platform/db/types.ts'
 import type { RefusalCode } from '../platform/kernel/errors.ts'
+import type { JsonText } from '../platform/kernel/jsonText.ts'
 import type { Page } from '../platform/kernel/page.ts'
 import type { FileResponse, StreamResponse } from '../platform/kernel/content.ts'
 import { bodyLimitOf } from './bodyLimit.ts'
@@ -149,7 +150,9 @@ interface PagedSpec<Q extends z.ZodType, B extends z.ZodType, R extends z.ZodTyp
 > {
   /** The schema of one row; the body is the bare array. */
   readonly returnsPageOf: R
-  readonly handle: (input: Input<z.output<Q>, z.output<B>>) => Promise<Page<HandlerResult<z.input<R>>>>
+  readonly handle: (
+    input: Input<z.output<Q>, z.output<B>>,
+  ) => Promise<Page<HandlerResult<z.input<R>>> | Page<JsonText<HandlerResult<z.input<R>>>>>
 }
 
 /** `/api/companies/:companyId/issues` + post → `postCompaniesIssues`; stable, unique and readable in generated clients. */

@@ -19,7 +19,7 @@ const noType = [] as const
  */
 export async function sendRendered(exchange: IdentifiedExchange, rendered: RenderedResponse, isReplay: boolean): Promise<void> {
   const { deps, reader, request, response, route, trace } = exchange
-  const bytes = Buffer.byteLength(rendered.body)
+  const bytes = rendered.bytes ?? Buffer.byteLength(rendered.body)
   // The text is counted, which is in memory until it is compressed and is more than what is sent.
   deps.traffic.answers.count(reader, response, bytes, route.method === 'get')
   const short = await compressed(request, rendered.body, bytes)
@@ -40,7 +40,9 @@ export async function sendRendered(exchange: IdentifiedExchange, rendered: Rende
   }
   if (isReplay) headers.push('Idempotency-Replayed', 'true')
   response.writeHead(rendered.status, headers)
-  response.end(short?.body ?? rendered.body)
+  if (short !== null) response.end(short.body)
+  // Without a letter beyond ASCII both encodings are the same, and the text need not be looked through again.
+  else response.end(rendered.body, bytes === rendered.body.length ? 'latin1' : 'utf8')
 }
 
 /** Bytes that one streamed answer keeps in memory for a slow reader: a piece of a file, or some chunks. */

@@ -26,6 +26,6 @@ export {
 export type { Expected } from './writeGate.ts'
 export { loadHolderRunIds, holderRunIds } from './holders.ts'
 export { clearHold, clearingHoldIf, evict, releaseHold, acquireHold } from './holdColumns.ts'
-export { blockedByJson, blocksJson, issueColumns, issueWithRelations, labelsJson, withLabelIds } from './issueRow.ts'
+export { blockedByJson, blocksJson, issueColumns, issueJsonColumns, issueWithRelations, labelsJson, withLabelIds } from './issueRow.ts'
 export type { IssueRow, IssueWithLabels, IssueWithRelations, Label } from './issueRow.ts'
 export { decideCheckout, decideRelease, hasHoldColumns, otherLiveHolder } from './rules.ts'

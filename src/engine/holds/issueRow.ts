@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { issueLabels, issues, labels } from '../../model/issues.ts'
+import { jsonColumnsOf } from '../../platform/db/rawRows.ts'
 import { columnsOf, isoJson } from '../../platform/db/statement.ts'
 import type { IssuePriority, IssueStatus } from '../../model/issueStatus.ts'
 import type { Instant } from '../../platform/kernel/time.ts'
@@ -81,6 +82,8 @@ export interface IssueWithRelations extends IssueWithLabels {
 }
 
 export const issueColumns = columnsOf(issues, privateColumns)
+/** The same columns, for rows that stay as Postgres sends them. */
+export const issueJsonColumns = jsonColumnsOf(issues, privateColumns)
 
 /** Labels of the row `issues`, by name. */
 export const labelsJson = sql`(

@@ -6,10 +6,13 @@ import { activityLog, mayBeIntervention } from '../../platform/db/tables.ts'
 import { issues } from '../../model/issues.ts'
 import { keyset } from '../../platform/db/keyset.ts'
 import type { PageRequest } from '../../platform/db/keyset.ts'
+import { jsonColumnsOf, jsonMembers } from '../../platform/db/rawRows.ts'
+import type { RawRow } from '../../platform/db/rawRows.ts'
 import { columnsOf, param, dynamicRead } from '../../platform/db/statement.ts'
 import type { PageDb } from '../../platform/db/types.ts'
 import type { Actor } from '../../platform/kernel/actor.ts'
-import { mapPage, usualLimits } from '../../platform/kernel/page.ts'
+import { JsonText } from '../../platform/kernel/jsonText.ts'
+import { encodeCursor, mapPage, toPage, usualLimits } from '../../platform/kernel/page.ts'
 import type { Page } from '../../platform/kernel/page.ts'
 import type { Instant } from '../../platform/kernel/time.ts'
 import { interventions } from './interventions.ts'
@@ -58,7 +61,9 @@ const isVisible = sql`coalesce((select false from ${issues} hidden
 
 const newestFirst = keyset('desc', [{ field: 'seq', column: 'activity_log.seq', type: 'bigint' }])
 const newest = sql`order by ${newestFirst.orderBy} limit ${param('limit', 'int')}`
-const columns = columnsOf(activityLog, ['txid', 'requestId'])
+const hiddenColumns = ['txid', 'requestId']
+const columns = columnsOf(activityLog, hiddenColumns)
+const jsonColumns = jsonColumnsOf(activityLog, hiddenColumns)
 
 /** Rows that one index finds: of an agent, a run, an entity, or the newest of the company. */
 const selectDirectly = (where: SQL, hasActions: boolean): SQL =>
@@ -129,14 +134,23 @@ const selectInterventions = (where: SQL): SQL => sql`
     select * from ${activityLog} where ${where} and actor_type = 'user' and ${mayBeIntervention} and action = wanted.action and ${meetsCondition} ${newest}) activity_log
   ${newest}`
 
-const selectActivity = dynamicRead<Params, Activity>('activity_list')
+const selectActivity = dynamicRead<Params, RawRow>('activity_list', true)
+
+const indexOf = (key: keyof Activity): number => jsonColumns.findIndex((column) => column.key === key)
+const [SEQ, ENTITY_TYPE, DETAILS] = [indexOf('seq'), indexOf('entityType'), indexOf('details')]
+const membersOf = jsonMembers(jsonColumns, 0)
+
+const cursorOf = (row: RawRow): string => encodeCursor([Number(row[SEQ])])
 
 /** A page of audit rows as an actor may see them. */
-export const presentActivity = (actor: Actor, page: Page<Activity>): Promise<Page<Activity>> =>
-  mapPage(page, (row) => (seesDetailsOf(actor, row.entityType) ? row : { ...row, details: null }))
+export const presentActivity = (actor: Actor, page: Page<RawRow>): Promise<Page<JsonText<Activity>>> =>
+  mapPage(page, (row) => {
+    const isShown = seesDetailsOf(actor, row[ENTITY_TYPE] as string)
+    return new JsonText(`{${membersOf(isShown ? row : row.with(DETAILS, null))}}`)
+  })
 
-/** Audit rows of a company, newest first, without the rows of hidden issues. */
-export async function listActivity(db: PageDb, companyId: string, filter: ActivityFilter, request: PageRequest): Promise<Page<Activity>> {
+/** Audit rows of a company, newest first, without the rows of hidden issues: as Postgres sends them, for `presentActivity`. */
+export async function listActivity(db: PageDb, companyId: string, filter: ActivityFilter, request: PageRequest): Promise<Page<RawRow>> {
   const page = newestFirst.page(request)
   const { action, interventions: isPreset = false, ...rest } = filter
   const presetKinds = interventions.filter((kind) => action === undefined || action.includes(kind.action))
@@ -160,11 +174,13 @@ export async function listActivity(db: PageDb, companyId: string, filter: Activi
       : selectByKind(where, hasActions, filter.entityType !== undefined)
   }
   const shape = JSON.stringify([keys, isPreset, hasActions, page.hasCursor, once === undefined ? null : page.limit])
-  return await page.read(db, selectActivity(shape, template, once === undefined ? 'for the values' : 'once'), {
+  const statement = selectActivity(shape, template, once === undefined ? 'for the values' : 'once')
+  const params = {
     ...rest,
     companyId,
     ...page.params,
     actions: kinds.map((kind) => kind.action),
     whens: kinds.map((kind) => kind.condition),
-  })
+  }
+  return toPage(await db.runPage(statement, params, page.limit + 1), page.limit, cursorOf)
 }

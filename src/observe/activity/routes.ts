@@ -26,7 +26,8 @@ export const activityRoutes = [
     query: activityQuery,
     returnsPageOf: activityView,
     refuses: [],
-    handle: ({ ctx, query: { limit, after, ...filter } }) => listActivity(ctx.store.read, NO_COMPANY, filter, { limit, after }),
+    handle: async ({ ctx, query: { limit, after, ...filter } }) =>
+      await presentActivity(ctx.actor, await listActivity(ctx.store.read, NO_COMPANY, filter, { limit, after })),
   }),
   get('/api/agents/:id/quarantine', {
     summary: 'Read what an agent did in its last hours, and what its quarantine ended',
@@ -44,6 +45,10 @@ export const activityRoutes = [
     query: z.object(pageQuery),
     returnsPageOf: activityView,
     refuses: ['not_found'],
-    handle: ({ ctx, target, query }) => listActivity(ctx.store.read, companyOf(ctx), { entityType: 'issue', entityId: target }, query),
+    handle: async ({ ctx, target, query }) =>
+      await presentActivity(
+        ctx.actor,
+        await listActivity(ctx.store.read, companyOf(ctx), { entityType: 'issue', entityId: target }, query),
+      ),
   }),
 ]

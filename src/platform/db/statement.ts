@@ -18,6 +18,8 @@ export interface Statement<P, R, E extends StatementKind = StatementKind> {
   readonly text: string
   /** The values in the order of `$1, $2, …`. */
   readonly values: (params: P) => unknown[]
+  /** Its rows are `RawRow`s. */
+  readonly isRaw: boolean
   /** Carries the row type only; never set. */
   readonly row?: R
 }
@@ -56,15 +58,17 @@ const MAX_NAME_BYTES = 63
 class LazyStatement<P extends object, R, E extends StatementKind> implements Statement<P, R, E> {
   readonly name: string | undefined
   readonly kind: E
+  readonly isRaw: boolean
   declare readonly row?: R
   readonly #hasOnePlan: boolean
   /** In one field, so that the template is given back when it has been compiled. */
   #source: SQL | Compiled<P>
 
-  constructor(name: string | undefined, kind: E, template: SQL, hasOnePlan = false) {
+  constructor(name: string | undefined, kind: E, template: SQL, { hasOnePlan = false, isRaw = false } = {}) {
     invariant(name === undefined || Buffer.byteLength(name) <= MAX_NAME_BYTES, `the name of a statement is too long: ${name}`)
     this.name = name
     this.kind = kind
+    this.isRaw = isRaw
     this.#source = template
     this.#hasOnePlan = hasOnePlan
   }
@@ -120,9 +124,11 @@ type Planning = 'for the values' | 'once'
  * A shape is planned once when its way is the same for all values. Its limits then stand in its text: behind an unknown limit Postgres expects a
  * tenth of the rows.
  * @param namePrefix the beginning of their names
+ * @param isRaw the rows are `RawRow`s
  */
 export function dynamicRead<P extends object, R>(
   namePrefix: string,
+  isRaw = false,
 ): (shape: string, template: () => SQL, planning?: Planning) => Statement<P, R, 'read'> {
   const shapes = new Map<string, Statement<P, R, 'read'>>()
   const named: Record<Planning, number> = { 'for the values': 0, once: 0 }
@@ -131,9 +137,10 @@ export function dynamicRead<P extends object, R>(
     if (cached !== undefined) return cached
     const isOnce = planning === 'once'
     const count = named[planning]
-    if (count >= MAX_SHAPES) return new LazyStatement(undefined, 'read', template(), isOnce)
+    if (count >= MAX_SHAPES) return new LazyStatement(undefined, 'read', template(), { hasOnePlan: isOnce, isRaw })
     named[planning] += 1
-    const compiledStatement = new LazyStatement<P, R, 'read'>(`${namePrefix}_${isOnce ? 'once_' : ''}${count}`, 'read', template(), isOnce)
+    const name = `${namePrefix}_${isOnce ? 'once_' : ''}${count}`
+    const compiledStatement = new LazyStatement<P, R, 'read'>(name, 'read', template(), { hasOnePlan: isOnce, isRaw })
     shapes.set(shape, compiledStatement)
     return compiledStatement
   }

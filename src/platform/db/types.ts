@@ -69,6 +69,8 @@ export interface RenderedResponse {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly body: string
+  /** The bytes of the body in UTF-8, where they have been counted. */
+  readonly bytes?: number
 }
 
 /** A stored response, with what is known about the request that got it. */

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { expectRefused } from '../../dev/testing/holds.ts'
 import { useServer, world } from '../../dev/testing/world.ts'
 import type { Client, World } from '../../dev/testing/world.ts'
+import { labelledIssueView } from './views.ts'
 
 const server = useServer()
 const list = async (here: World, query = '', client: Client = server().board) => {
@@ -27,6 +28,38 @@ describe('GET /companies/:companyId/issues', () => {
     expect(await ids(here, '?originId=r-1')).toEqual([routine.id])
     expect(await ids(here, '?originKind=routine_execution')).toEqual([routine.id])
     expect(await ids(here, '?includeRoutineExecutions=true')).toHaveLength(5)
+  })
+
+  test('The list shows an issue with every kind of value as the issue itself does, and `fields` takes a part of it', async () => {
+    const here = await world(server())
+    const { issue: held, run } = await here.held()
+    const { rows: labels } = await server().database.sql.query(
+      `insert into labels (company_id, name, color) values ($1, 'a "red" \\ one', '#ff0000') returning id`,
+      [here.company.id],
+    )
+    const odd = { title: 'A "title" with \\ and 🦄', description: 'Tab\tline\nand \u0001', labelIds: [labels[0].id] }
+    await server().board.patch(`/api/issues/${held.id}`, {
+      ...odd,
+      assigneeAdapterOverrides: { adapterConfig: { b: [1.5, null], a: '": ' } },
+    })
+    const { body: issue } = await server().board.get(`/api/issues/${held.id}`)
+    const [item] = (await list(here)) as unknown as Record<string, unknown>[]
+    const { activeRun, lastActivityAt, ...fields } = item ?? {}
+    expect(issue).toMatchObject({ ...fields, ...odd })
+    expect(Object.keys(fields)).toHaveLength(Object.keys(labelledIssueView.shape).length)
+    expect(lastActivityAt).toBe(issue.updatedAt)
+    expect(activeRun).toMatchObject({
+      id: run.id,
+      status: 'running',
+      finishedAt: null,
+      createdAt: expect.stringMatching(/^\d{4}-.*\.\d{3}Z$/),
+    })
+    expect(await list(here, '?fields=title,labelIds')).toEqual([{ title: odd.title, labelIds: odd.labelIds }])
+    expect((await list(here, '?compact=1'))[0]).not.toHaveProperty('parentId')
+    expect(await list(here, '?touchedByUserId=me&q=unicorn')).toEqual([])
+    const [personal] = await list(here, '?touchedByUserId=local-board&q=title')
+    expect(personal).toMatchObject({ ...fields, isUnreadForMe: false })
+    expect(personal).not.toHaveProperty('sortMatch')
   })
 
   test('Each filter narrows the list', async () => {

@@ -4,20 +4,20 @@ import { z } from 'zod'
 import { documents } from '../../model/documents.ts'
 import { comments, inboxArchives, issues, readStates } from '../../model/issues.ts'
 import { param, dynamicRead } from '../../platform/db/statement.ts'
+import type { RawRow } from '../../platform/db/rawRows.ts'
 import type { PageRequest } from '../../platform/db/keyset.ts'
 import type { PageDb, ReadDb } from '../../platform/db/types.ts'
-import { issueColumns, labelsJson, withLabelIds } from '../../engine/holds/index.ts'
-import type { IssueRow, Label } from '../../engine/holds/index.ts'
 import type { Actor } from '../../platform/kernel/actor.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
-import { decodeCursor, DEFAULT_LIMIT, encodeCursor, mapPage, toPage, usualLimits } from '../../platform/kernel/page.ts'
+import type { JsonText } from '../../platform/kernel/jsonText.ts'
+import { decodeCursor, DEFAULT_LIMIT, mapPage, toPage, usualLimits } from '../../platform/kernel/page.ts'
 import type { Page } from '../../platform/kernel/page.ts'
 import { formOfList, isInCompany, isListOfAgent, listedIds, positionAfter, rowsOf, walksOf } from './listOrder.ts'
 import type { ListForm } from './listOrder.ts'
 import { isNamed, isNamedAmong, usesOfNamed } from './namedIssues.ts'
 import type { NamedUse, NamedUses, NamingFilter } from './namedIssues.ts'
-import { activeRunJson } from './queries.ts'
-import type { RunBrief } from './queries.ts'
+import { listedColumns, rowsOfPerson, usualRows, withRun } from './listRows.ts'
+import type { IssueListRow } from './listRows.ts'
 import { prepareSearch, searchCandidates } from './searchCandidates.ts'
 import { issuePriorities, issueStatus } from '../../model/issueStatus.ts'
 import type { IssuePriority, IssueStatus } from '../../model/issueStatus.ts'
@@ -127,21 +127,6 @@ const matchRank = sql`case when "issues"."identifier" = ${bind('askedIdentifier'
   when "issues"."identifier" ilike ${bind('prefix', 'text')} then 3 when "issues"."identifier" ilike all(${bind('words', 'text[]')}) then 4
   when "issues"."description" ilike all(${bind('words', 'text[]')}) then 5 else 6 end`
 
-export interface IssueListRow extends IssueRow {
-  readonly labels: readonly Label[]
-  readonly labelIds: readonly string[]
-  readonly activeRun: RunBrief | null
-  readonly lastActivityAt: string
-  readonly myLastTouchAt?: string | null
-  readonly lastExternalCommentAt?: string | null
-  readonly isUnreadForMe?: boolean
-}
-
-interface SortedRow extends Omit<IssueListRow, 'labelIds'> {
-  /** Present only in a search by text. Without a search, fields of the row itself order the list. */
-  readonly sortMatch?: number
-}
-
 interface ListParams extends Record<string, unknown> {
   companyId: string
   limit: number
@@ -150,7 +135,7 @@ interface ListParams extends Record<string, unknown> {
 /** The order has two directions (priority up, activity down), so it is not a `keyset`. */
 const cursorSchema = z.tuple([z.int(), z.int(), z.iso.datetime(), z.uuid()])
 
-const listStatement = dynamicRead<ListParams, SortedRow>('issue_list')
+const listStatement = dynamicRead<ListParams, RawRow>('issue_list', true)
 
 interface QueryShape {
   readonly filters: readonly FilterName[]
@@ -184,22 +169,16 @@ function conditionsOf({ filters, named, isOneWay }: QueryShape, lead: 'ids' | 'n
   return where
 }
 
-// Postgres sets up the aggregate of every row, and few issues have labels. (An `exists` could be planned as a read of the whole table.)
-const listedLabels = sql`case when (select true from issue_labels il where il.issue_id = "issues"."id" limit 1) then ${labelsJson} else '[]'::json end`
-
-const columnsFor = ({ me }: QueryShape): SQL => {
-  const personalColumns = me
-    ? sql`, ${lastTouchAt(bind('me', 'text'))} as "myLastTouchAt", ${lastExternalComment(bind('me', 'text'))} as "lastExternalCommentAt",
-        ${isUnread(bind('me', 'text'))} as "isUnreadForMe"`
-    : sql``
-  return sql`${issueColumns}, ${listedLabels} as labels, ${activeRunJson} as "activeRun", "issues"."updated_at" as "lastActivityAt"${personalColumns}`
-}
+const columnsFor = ({ me }: QueryShape): SQL =>
+  me
+    ? sql`${listedColumns}, ${lastTouchAt(bind('me', 'text'))}, ${lastExternalComment(bind('me', 'text'))}, ${isUnread(bind('me', 'text'))}`
+    : listedColumns
 
 const listOrder = sql`"issues"."priority_rank", "issues"."updated_at" desc, "issues"."id" desc`
 
 // The order needs few columns. So the issues of the page are found by their ids, and only those are read whole.
 const listSql = (shape: QueryShape): SQL => sql`select ${columnsFor(shape)}
-  from ${rowsOf(listedIds(shape, conditionsOf(shape, 'filters')))} order by ${listOrder}`
+  from ${rowsOf(listedIds(shape, conditionsOf(shape, 'filters')))} ${withRun} order by ${listOrder}`
 
 function searchSql(shape: QueryShape): SQL {
   const where = conditionsOf(shape, 'ids')
@@ -213,7 +192,7 @@ function searchSql(shape: QueryShape): SQL {
       sql`${matchRank} >= ${bind('atMatch', 'int')} and (${matchRank} > ${bind('atMatch', 'int')} or ${positionAfter(sql`"issues"`)})`,
     )
   const limit = shape.rows === null ? bind('limit', 'int') : sql.raw(String(shape.rows))
-  return sql`select ${columnsFor(shape)}, ${matchRank} as "sortMatch" from ${issues} where ${sql.join(where, sql` and `)}
+  return sql`select ${columnsFor(shape)}, ${matchRank} as "sortMatch" from ${issues} ${withRun} where ${sql.join(where, sql` and `)}
     order by "sortMatch", ${listOrder} limit ${limit} ${shape.offset ? sql`offset ${bind('offset', 'int')}` : sql``}`
 }
 
@@ -234,7 +213,7 @@ export async function listIssues(
   companyId: string,
   requested: IssueFilter,
   page: IssuePageRequest,
-): Promise<Page<IssueListRow>> {
+): Promise<Page<JsonText<IssueListRow>>> {
   const asked = (requested.q ?? '').trim()
   const text = escapeLike(asked)
   const filter = { ...requested, q: text === '' ? undefined : text }
@@ -276,15 +255,6 @@ export async function listIssues(
     },
     limit + 1,
   )
-  return await mapPage(toPage(found, limit, cursorOf), toListRow)
-}
-
-const cursorOf = (row: SortedRow): string =>
-  encodeCursor([row.sortMatch ?? 0, issuePriorities.indexOf(row.priority), row.updatedAt, row.id])
-
-/** A row for the answer. Without a search it is the same object, because copying each of many rows costs time. */
-function toListRow(row: SortedRow): IssueListRow {
-  if (row.sortMatch === undefined) return withLabelIds(row)
-  const { sortMatch: _, ...shown } = row
-  return withLabelIds(shown)
+  const { itemOf, cursorOf } = me === undefined ? usualRows : rowsOfPerson
+  return await mapPage(toPage(found, limit, cursorOf), itemOf)
 }

@@ -47,7 +47,7 @@ async function paged(filter: IssueFilter, limit: number): Promise<string[]> {
   const found: string[] = []
   for (let after: string | undefined; ;) {
     const page = await listIssues(server().store.read, here.company.id, filter, { limit, after })
-    found.push(...page.items.map((row) => row.id))
+    found.push(...page.items.map((row) => row.value().id))
     if (page.next === null) return found
     after = page.next
   }
@@ -92,7 +92,7 @@ test.each(Object.keys(reads).flatMap((name) => [2, 7, 50].map((limit) => [name, 
     )
     expect(await paged(filter, limit)).toEqual(expected.map((row) => row.id))
     const counted = await listIssues(server().store.read, here.company.id, filter, { limit, page: 2 })
-    expect(counted.items.map((row) => row.id)).toEqual(expected.slice(limit, 2 * limit).map((row) => row.id))
+    expect(counted.items.map((row) => row.value().id)).toEqual(expected.slice(limit, 2 * limit).map((row) => row.id))
   },
 )
 

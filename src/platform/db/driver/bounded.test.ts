@@ -22,6 +22,25 @@ async function openOne(): Promise<{ pool: Pool; received: () => number }> {
 const rowsOf = statement<{ count: number; size: number }, { number: number; text: string }>('test_bounded_rows').read(sql`
   select number, repeat('x', ${param('size', 'int')}) as text from generate_series(1, ${param('count', 'int')}) as number`)
 
+const fewRows = statement<{ count: number }, { number: number }>('test_bounded_few').read(sql`
+  select number from generate_series(1, ${param('count', 'int')}) as number`)
+
+/** Counts the messages for the server that end a batch: synchronizations and flushes. */
+function countWrites(stream: Socket): () => number {
+  let batches = 0
+  const write = stream.write.bind(stream)
+  stream.write = ((...sent: Parameters<Socket['write']>) => {
+    const [chunk] = sent as unknown as [Uint8Array]
+    // The last message of a batch, `Sync` or `Flush`, has a letter and a length of four.
+    if (['S', 'H'].includes(String.fromCharCode(chunk.at(-5) ?? 0))) batches += 1
+    return write(...sent)
+  }) as Socket['write']
+  return () => {
+    stream.write = write
+    return batches
+  }
+}
+
 const failing = statement<{ at: number }, { number: number }>('test_bounded_failing').read(sql`
   select 1 / (${param('at', 'int')} - number) as number from generate_series(1, 500) as number`)
 
@@ -49,6 +68,22 @@ test('A read has at least one row, and a read of few rows is whole', async () =>
     const { rows, isCut } = await runPageOn(pool, rowsOf, { count, size: 10 }, maxRows)
     expect([isCut, rows.map((row) => row.number)]).toEqual([false, Array.from({ length: count }, (_, index) => index + 1)])
   }
+})
+
+test('A short read is one round trip once its statement is described, and one with more rows than a portion is whole all the same', async () => {
+  const { pool } = await openOne()
+  const sent: number[] = []
+  const connection = await pool.connect()
+  connection.release()
+  const { stream } = (connection as unknown as { connection: { stream: Socket } }).connection
+  for (const count of [3, 3, 64, 65, 200, 200, 3, 3]) {
+    const writes = countWrites(stream)
+    const { rows, isCut } = await runPageOn(pool, fewRows, { count }, 201)
+    expect([isCut, rows.map((row) => row.number)]).toEqual([false, Array.from({ length: count }, (_, index) => index + 1)])
+    sent.push(writes())
+  }
+  // The first read is described. From the third on the list is known to be long, until it is short again.
+  expect(sent).toEqual([2, 1, 4, 3, 3, 3, 2, 1])
 })
 
 test('A connection works after a bounded read that failed in its first portion or in a later one', async () => {

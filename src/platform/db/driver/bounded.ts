@@ -1,36 +1,36 @@
 import { PreparedQuery } from './prepared.ts'
-import type { DriverConnection } from './prepared.ts'
+import type { Bound, DriverConnection } from './prepared.ts'
 
 /**
  * Rows that a list asks for first. A list of at most this many, so each page of the usual 50, is read in one round trip.
  * A row has at most about one megabyte, because bodies of requests are limited, and rows beyond the budget are dropped as
  * they arrive.
  */
-const FIRST_ROWS = 64
-
-/** A statement with its values. */
-interface Bound {
-  readonly name: string | undefined
-  readonly text: string
-  readonly values: unknown[]
-}
+export const FIRST_ROWS = 64
 
 /**
  * A query that loads at most a number of bytes, and at least one row. Postgres sends rows in portions: the first has few
  * rows, the next as many as fit by the average so far. Rows beyond the budget are dropped before they are parsed.
  * It needs a connection of its own: a statement that is pipelined behind it would close its portal.
+ *
+ * A read of which few rows are expected is synchronized with its first portion, which saves a round trip. Postgres then closes the portal, so when
+ * rows follow, `isUnfinished` says so.
  */
 export class BoundedQuery extends PreparedQuery {
   /** Rows were left out. */
   isCut = false
+  /** There are more rows than the one portion that was asked for, so the query has to be sent again, for portions. */
+  isUnfinished = false
+  readonly #expectsFew: boolean
   readonly #maxBytes: number
   readonly #firstRows: number | undefined
   #bytes = 0
   #count = 0
   #isSynced = false
 
-  constructor({ name, text, values }: Bound, maxRows: number, maxBytes: number) {
-    super(name, text, values)
+  constructor(bound: Bound, maxRows: number, maxBytes: number, expectsFew = false) {
+    super(bound)
+    this.#expectsFew = expectsFew
     this.#maxBytes = maxBytes
     this.#firstRows = maxRows > FIRST_ROWS ? FIRST_ROWS : undefined
   }
@@ -40,6 +40,14 @@ export class BoundedQuery extends PreparedQuery {
     // query has its connection for itself.
     this.rows = this.#firstRows
     super.prepare(connection)
+  }
+
+  protected override execute(connection: DriverConnection): void {
+    if (this.rows === undefined || !this.#expectsFew) return super.execute(connection)
+    connection.execute({ portal: '', rows: this.rows })
+    // The driver would synchronize behind the last portion.
+    this.rows = undefined
+    this.#sync(connection)
   }
 
   override handleDataRow(message: { length: number; fields: (string | null)[] }): void {
@@ -55,6 +63,10 @@ export class BoundedQuery extends PreparedQuery {
   override handlePortalSuspended(connection: DriverConnection): void {
     // The portal ended at its portion, so a row may follow; the list that ends exactly here has one empty page more.
     if (this.#bytes >= this.#maxBytes) this.isCut = true
+    if (this.#isSynced) {
+      this.isUnfinished = !this.isCut
+      return
+    }
     if (this.isCut) {
       this.rememberDescription()
       return this.#sync(connection)

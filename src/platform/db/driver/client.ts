@@ -6,7 +6,7 @@ import { fromPostgres } from '../../kernel/time.ts'
 import { checkAssumptions, holds, takeFailedAssumptions } from './assumptions.ts'
 import type { Assumption } from './assumptions.ts'
 import { askBackendPid, knowsBackendPids } from './backendPid.ts'
-import { BoundedQuery } from './bounded.ts'
+import { BoundedQuery, FIRST_ROWS } from './bounded.ts'
 import { PreparedQuery } from './prepared.ts'
 import { responsivenessOf } from './responsiveness.ts'
 import { expectSettings } from './sessions.ts'
@@ -212,11 +212,11 @@ export function drizzleOn(client: Connection): Drizzle {
 /** Runs a statement and returns its rows. */
 export async function runOn<P, R>(client: Pool | Connection, statement: Statement<P, R, StatementKind>, params: P): Promise<R[]> {
   coalesceWrites(client)
-  const { name, text } = statement
+  const { name, text, isRaw } = statement
   const values = statement.values(params)
-  if (name === undefined) return (await client.query({ text, values })).rows as R[]
+  if (name === undefined && !isRaw) return (await client.query({ text, values })).rows as R[]
   try {
-    return await runPrepared(client, name, text, values)
+    return await submit<R>(client, new PreparedQuery({ name, text, values, isRaw }))
   } catch (error) {
     // The stack of the driver's error ends at the socket. This stack leads to the caller.
     if (error instanceof Error) Error.captureStackTrace(error)
@@ -230,21 +230,30 @@ export async function runOn<P, R>(client: Pool | Connection, statement: Statemen
  */
 export async function runPageOn<P, R>(
   pool: Pool,
-  { name, text, values }: Statement<P, R, 'read'>,
+  { name, text, values, isRaw }: Statement<P, R, 'read'>,
   params: P,
   maxRows: number,
 ): Promise<BoundedRows<R>> {
-  const query = new BoundedQuery({ name, text, values: values(params) }, maxRows, PAGE_BYTES)
+  const bound = { name, text, values: values(params), isRaw }
   try {
-    return { rows: await submit<R>(pool, query), isCut: query.isCut }
+    if (name !== undefined && !longLists.has(name)) {
+      const short = new BoundedQuery(bound, maxRows, PAGE_BYTES, true)
+      const rows = await submit<R>(pool, short)
+      if (!short.isUnfinished) return { rows, isCut: short.isCut }
+      longLists.add(name)
+    }
+    const query = new BoundedQuery(bound, maxRows, PAGE_BYTES)
+    const rows = await submit<R>(pool, query)
+    if (name !== undefined && rows.length < FIRST_ROWS) longLists.delete(name)
+    return { rows, isCut: query.isCut }
   } catch (error) {
     if (error instanceof Error) Error.captureStackTrace(error)
     throw error
   }
 }
 
-const runPrepared = <R>(client: Pool | Connection, name: string, text: string, values: unknown[]): Promise<R[]> =>
-  submit(client, new PreparedQuery(name, text, values))
+/** The statements of lists that had more rows than one portion the last time. They choose how it is asked for, and nothing else. */
+const longLists = new Set<string>()
 
 const submit = <R>(client: Pool | Connection, query: PreparedQuery): Promise<R[]> =>
   new Promise((resolve, reject) => {

@@ -26,7 +26,7 @@ interface DriverQuery {
   values: unknown[]
   /** The rows that one execution asks for; undefined for all. */
   rows: number | undefined
-  _result: Description & { readonly rows: object[] }
+  _result: Description & { readonly rows: unknown[] }
   _accumulateRows: unknown
   prepare(connection: DriverConnection): void
   handleRowDescription(message: unknown): void
@@ -47,6 +47,16 @@ const descriptionsByConnection = new WeakMap<DriverConnection, Map<string, KeptD
 /** Set once the driver has been found to differ from the expectation: every query is then the driver's own. */
 let isPlain = false
 
+/** A statement with its values. */
+export interface Bound {
+  /** Undefined for a statement that is planned on every use. */
+  readonly name: string | undefined
+  readonly text: string
+  readonly values: unknown[]
+  /** The values of a row stay the texts that Postgres sends, in the order of the columns. */
+  readonly isRaw?: boolean
+}
+
 /**
  * A statement that is prepared and described once per connection. The driver asks Postgres on every execution for the
  * description of the result. For an issue of fifty columns that costs as much as the row: a sixth of the garbage of a
@@ -55,14 +65,15 @@ let isPlain = false
  */
 export class PreparedQuery extends Query {
   readonly #name: string | undefined
+  readonly #isRaw: boolean
   #connection: DriverConnection | undefined
   #maker: RowMaker | undefined
 
-  /** @param name undefined for a statement that is planned on every use */
-  constructor(name: string | undefined, text: string, values: unknown[]) {
+  constructor({ name, text, values, isRaw = false }: Bound) {
     super(text, values)
     this.name = name
     this.#name = name
+    this.#isRaw = isRaw
   }
 
   override prepare(connection: DriverConnection): void {
@@ -80,6 +91,11 @@ export class PreparedQuery extends Query {
     this.#maker = cached.maker
     // A value that cannot be written as text throws here, before anything is sent.
     connection.bind({ statement: this.#name, portal: '', values: this.values, valueMapper: utils.prepareValue })
+    this.execute(connection)
+  }
+
+  /** Sends the execution of a statement that has been described. */
+  protected execute(connection: DriverConnection): void {
     if (this.rows === undefined) {
       connection.execute({ portal: '' })
       connection.sync()
@@ -90,6 +106,7 @@ export class PreparedQuery extends Query {
   }
 
   override handleDataRow(message: { length: number; fields: (string | null)[] }): void {
+    if (this.#isRaw) return void this._result.rows.push(message.fields)
     if (this.#maker === undefined) return super.handleDataRow(message)
     let row: object
     try {
@@ -154,7 +171,7 @@ function canReuseDescription(): boolean {
     flush: send('flush'),
   }
   const answer = (isDescribed: boolean): unknown => {
-    const query = new PreparedQuery('probe', 'select $1', [7])
+    const query = new PreparedQuery({ name: 'probe', text: 'select $1', values: [7] })
     const answered = query as unknown as Answered
     let rows: unknown
     answered.callback = (_, result) => void (rows = result.rows)
