@@ -119,8 +119,8 @@ const isFull = (changes: readonly ChangedText[]): boolean =>
   changes.length >= BATCH.texts || changes.reduce((sum, change) => sum + bytesOf(change), 0) >= BATCH.bytes
 
 /**
- * Brings the index of the search up to date with what was written and deleted, in batches, on any number of servers at once. What is written
- * meanwhile is left for the next call: under load a call would otherwise go on with a few new texts at a time, and the statements of such a
+ * Brings the index of the search up to date with what was written and deleted, in batches, on any number of servers at once. Texts written
+ * meanwhile are left for the next call: under load a call would otherwise go on with a few new texts at a time, and the statements of such a
  * batch cost more than its texts.
  * @returns whether changes are left, because there were more than fit into the time of one call
  */
