@@ -97,6 +97,27 @@ describe('The look for work', () => {
     expect(await isDue('budgets')).toBe(false)
   })
 
+  test('A backup that was requested, whose server has gone, or whose interval is over, is for the task of backups', async () => {
+    await world(server())
+    const set = async (backupEveryHours: number) => {
+      const answer = await server().board.patch('/api/instance/settings/general', { backupEveryHours })
+      expect(answer.status, answer.text).toBe(200)
+    }
+    await sql().query('delete from instance_backups')
+    await becomesDue('backup', () => server().board.post('/api/instance/backups'))
+    await sql().query("update instance_backups set status = 'running', leased_until = now() + interval '1 minute'")
+    await becomesDue('backup', () => server().database.passTime('2 minutes'))
+    await sql().query("update instance_backups set status = 'failed', finished_at = now()")
+    await set(1)
+    await becomesDue('backup', () => server().database.passTime('1 hour'))
+    await set(0)
+    expect(await isDue('backup')).toBe(false)
+    await set(1)
+    await sql().query("update instance_backups set status = 'done', created_at = now()")
+    await becomesDue('backup', () => server().database.passTime('61 minutes'))
+    await set(0)
+  })
+
   test('A task that follows the log of events is due until it has come as far as the newest event that is final', async () => {
     let seen = ''
     const [task] = withLook([taskNamed('seal')], server().store.read, { seal: (horizon) => horizon === seen || ((seen = horizon), false) })

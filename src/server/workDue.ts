@@ -3,6 +3,7 @@
 
 import { sql } from 'drizzle-orm'
 import type { SQL } from 'drizzle-orm'
+import { backupsDue } from '../backup/index.ts'
 import { budgetsDue } from '../control/budgets/index.ts'
 import { runsQueued } from '../control/dispatch/index.ts'
 import { deletionsDue, stopsDue } from '../control/lifecycle/index.ts'
@@ -21,6 +22,7 @@ const LOOK_INTERVAL_MS = 1000
 /** Whether a task may have something to do, by its name: of the tasks that run each second, and of those that run less often. */
 const often: Readonly<Record<string, SQL>> = { budgets: budgetsDue, routines: routinesDue, webhooks: webhooksDue }
 const seldom: Readonly<Record<string, SQL>> = {
+  backup: backupsDue,
   dispatch: runsQueued,
   reap: runsExpired,
   stops: stopsDue,

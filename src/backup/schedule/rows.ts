@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { backups } from '../../model/backups.ts'
 import { instanceSettings } from '../../model/instance.ts'
+import { defaultSettings } from '../../observe/instance/index.ts'
 import { activityLog } from '../../platform/db/tables.ts'
 import { columnsOf, param, statement } from '../../platform/db/statement.ts'
 import type { ReadDb } from '../../platform/db/types.ts'
@@ -40,12 +41,25 @@ export interface BackupState extends Omit<DueFacts, 'everyHours'> {
 
 const msOf = (instant: ReturnType<typeof sql>) => sql`(extract(epoch from ${instant}) * 1000)::float8`
 
+const newestMade = sql`(select created_at from ${backups} where status in ('done', 'removed') order by created_at desc nulls first limit 1)`
+const firstEvent = sql`(select created_at from ${activityLog} order by seq limit 1)`
+const everyHours = sql`(select (settings -> 'backupEveryHours')::int from ${instanceSettings} where name = 'general')`
+
+/**
+ * SQL: whether the task may have something to do: a backup that was requested, one whose server has gone, or the end of the interval. The
+ * task decides, so a failure that is to wait is not looked at here.
+ */
+export const backupsDue = sql`(
+  exists (select from ${backups} where finished_at is null and (status = 'requested' or leased_until <= clock_timestamp()))
+  or not exists (select from ${backups} where finished_at is null)
+    and (select e.hours <> 0 and coalesce(${newestMade}, ${firstEvent}) <= clock_timestamp() - make_interval(hours => e.hours)
+      from (select coalesce(${everyHours}, ${sql.raw(String(defaultSettings.general.backupEveryHours))}) as hours) e))`
+
 const readState = statement<object, BackupState>('backup_state').read(sql`
   select ${msOf(sql`clock_timestamp()`)} as "nowMs",
-    (select (settings -> 'backupEveryHours')::int from ${instanceSettings} where name = 'general') as "everyHours",
-    (select ${msOf(sql`created_at`)} from ${backups} where status in ('done', 'removed') order by created_at desc nulls first limit 1) as "newestMs",
+    ${everyHours} as "everyHours", ${msOf(newestMade)} as "newestMs",
     (select ${msOf(sql`created_at`)} from ${backups} where status = 'failed' order by created_at desc nulls first limit 1) as "failedMs",
-    (select ${msOf(sql`created_at`)} from ${activityLog} order by seq limit 1) as "bornMs",
+    ${msOf(firstEvent)} as "bornMs",
     open.id as "openId", open.status as "openStatus", open.reason as "openReason", coalesce(open.leased_until <= clock_timestamp() and open.status = 'running', false) as "isAbandoned"
   from (select 1) once left join ${backups} open on open.finished_at is null`)
 

@@ -53,11 +53,11 @@ const sentenceOf = (error: unknown): string => {
 /** Creates the task that makes backups when they are due or requested, and deletes those that the retention does not keep. */
 export function createBackupTask(place: BackupPlace): BackupTask {
   const stopping = new AbortController()
-  let isSwept = false
+  // Not with the first backup: that is made when one is due.
+  const swept = removeAbandoned(place.folder).catch(() => {})
   return {
     async run() {
-      if (!isSwept) await removeAbandoned(place.folder).catch(() => {})
-      isSwept = true
+      await swept
       const state = await readBackupState(place.store.read)
       if (state.isAbandoned && state.openId !== null && state.openReason !== null)
         return await recordFailed(place.store, { id: state.openId, reason: state.openReason }, 'The server that made it has stopped')

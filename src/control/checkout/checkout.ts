@@ -45,7 +45,9 @@ export function acquireHoldWithEvent(
 ): { issue: Promise<IssueWithLabels>; event: DomainEvent } {
   const { issue: before } = facts
   const { agentId, runId } = taker
-  const issue = pipelined(acquireHold(tx, { id: before.id, agentId, runId, agentName: facts.agent?.name ?? '' }))
+  const issue = pipelined(
+    acquireHold(tx, { id: before.id, agentId, runId, agentName: facts.agent?.name ?? '', hasLabels: facts.hasLabels }),
+  )
   const previousCheckoutRunId = before.checkoutRunId !== runId ? before.checkoutRunId : null
   const previousExecutionRunId = before.executionRunId !== runId ? before.executionRunId : null
   const event = checkedOut(

@@ -156,3 +156,21 @@ describe('release (LOCK_PROTOCOL §4.3)', () => {
     expect(await actionsOf(server(), issue.id)).toEqual(['issue.created', 'issue.checked_out', 'issue.released'])
   })
 })
+
+test('Checkout and release answer with the labels that the issue has', async () => {
+  const { company, issue, run, agent, checkout } = await world(server())
+  const { body: label } = await server().board.post(`/api/companies/${company.id}/labels`, { name: 'urgent', color: '#aa0000' })
+  const acting = await run(await agent())
+  const answers = []
+  for (const labelIds of [[], [label.id]]) {
+    const { id } = await issue({ labelIds })
+    const taken = await checkout(acting, id)
+    const released = await acting.client.post(`/api/issues/${id}/release`)
+    for (const { body } of [taken, released]) {
+      const shown = (await server().board.get(`/api/issues/${id}`)).body
+      expect([body.labels, body.labelIds]).toEqual([shown.labels, shown.labelIds])
+      answers.push(body.labelIds.length)
+    }
+  }
+  expect(answers).toEqual([0, 0, 1, 1])
+})

@@ -39,7 +39,7 @@ export async function release(ctx: Ctx, issueId: string, expected: Expected): Pr
       const liveRunIds = [facts.checkoutRun, facts.executionRun].flatMap((run) => (run?.live === true ? [run.id] : []))
       await evict(tx, issueId, liveRunIds)
     }
-    const issue = pipelined(releaseHold(tx, issueId, true))
+    const issue = pipelined(releaseHold(tx, issueId, true, facts.hasLabels))
     const promoted = facts.wakesWait ? await promoteWake(tx, issueId) : []
     return changedIfAny(issue, [
       released(issueId, {

@@ -44,6 +44,7 @@ function facts(issueFields: Partial<HoldFacts['issue']> = {}, otherFacts: Partia
     projectPaused: false,
     companyActive: true,
     wakesWait: false,
+    hasLabels: false,
     ...otherFacts,
   }
 }

@@ -5,7 +5,7 @@ import type { Ctx, ReadDb, Tx } from '../../platform/db/types.ts'
 import { lockingRead, recordLocked } from '../../platform/db/locks.ts'
 import { agents } from '../../model/agents.ts'
 import { companies, grants } from '../../model/companies.ts'
-import { blockers, evictions, issues } from '../../model/issues.ts'
+import { blockers, evictions, issueLabels, issues } from '../../model/issues.ts'
 import { projects } from '../../model/projects.ts'
 import { hasHardLimitSql } from '../../model/budgets.ts'
 import { runs } from '../../model/runs.ts'
@@ -67,6 +67,8 @@ export interface HoldFacts<I extends HoldIssue = HoldIssue> {
   readonly companyActive: boolean
   /** Wakes wait for the issue to be free. Under its row lock none is added or removed. */
   readonly wakesWait: boolean
+  /** The issue has labels. Under its row lock none is added. */
+  readonly hasLabels: boolean
 }
 
 /** The select list of `LockedIssue`. */
@@ -128,6 +130,7 @@ interface FactRow {
   projectPaused: boolean
   companyActive: boolean
   wakesWait: boolean
+  hasLabels: boolean
 }
 
 // One statement after the issue's lock: its snapshot sees every eviction and every end of a holder, because both are
@@ -140,10 +143,11 @@ const lockedRuns = sql`r as materialized (
   order by id for no key update)`
 
 const holdFactColumns = sql`
-  coalesce((select json_agg(${runFactJson} order by r.id) from r join ${agents} ra on ra.id = r.agent_id), '[]'::json) as runs,
+  coalesce((select json_agg(${runFactJson}) from r join ${agents} ra on ra.id = r.agent_id), '[]'::json) as runs,
   exists (select 1 from ${evictions} e
     where e.issue_id = ${param('issueId', 'uuid')} and e.run_id = ${param('actingRunId', 'uuid')}) as evicted,
-  exists (select 1 from ${wakes} w where w.issue_id = ${param('issueId', 'uuid')} and ${isDeferred('w')}) as "wakesWait"`
+  exists (select 1 from ${wakes} w where w.issue_id = ${param('issueId', 'uuid')} and ${isDeferred('w')}) as "wakesWait",
+  exists (select from ${issueLabels} il where il.issue_id = ${param('issueId', 'uuid')}) as "hasLabels"`
 
 interface FactParams {
   readonly companyId: string
@@ -235,11 +239,7 @@ function verifyActingRun<I extends HoldIssue>(tx: Tx, ctx: Ctx, facts: HoldFacts
 function toHoldFacts<I extends HoldIssue>(tx: Tx, issue: I, rows: readonly FactRow[], actingRunId: string | null): HoldFacts<I> {
   const [row] = rows
   invariant(row !== undefined, 'the facts of a hold are one row')
-  recordLocked(
-    tx.locks,
-    'run',
-    row.runs.map((run) => run.id),
-  )
+  recordLocked(tx.locks, 'run', row.runs.map((run) => run.id).toSorted())
   return factsFrom(issue, row, actingRunId)
 }
 
@@ -256,6 +256,7 @@ function factsFrom<I extends HoldIssue>(issue: I, row: FactRow, actingRunId: str
     projectPaused: row.projectPaused,
     companyActive: row.companyActive,
     wakesWait: row.wakesWait,
+    hasLabels: row.hasLabels,
   }
 }
 
@@ -276,7 +277,14 @@ export async function lookAtHold(db: ReadDb, params: FactParams): Promise<HoldFa
   const [found] = await db.run(lookUnlocked, params)
   if (found === undefined) return null
   const { runs: runFacts, evicted, ...issue } = found
-  const unread = { agent: null, unresolvedBlockerIssueIds: [], projectPaused: false, companyActive: true, wakesWait: false }
+  const unread = {
+    agent: null,
+    unresolvedBlockerIssueIds: [],
+    projectPaused: false,
+    companyActive: true,
+    wakesWait: false,
+    hasLabels: true,
+  }
   return factsFrom(issue, { runs: runFacts, evicted, ...unread }, params.actingRunId)
 }
 

@@ -73,6 +73,7 @@ function given({
     projectPaused: false,
     companyActive: true,
     wakesWait: false,
+    hasLabels: false,
     ...rest.facts,
   }
 }

@@ -16,6 +16,17 @@ export interface Stamp {
   readonly createdAt: Instant
 }
 
+/** An audit row that is ready to be written. */
+export type DraftRow = Omit<ActivityRow, 'seq' | 'createdAt'> & { readonly requestId: string | null }
+
+// Nearly every change is one event. As parameters its row costs a quarter less than taken out of JSON, by a function that makes a table.
+const insertOneActivity = statement<Readonly<Record<keyof DraftRow, string | null>>, Stamp>('record_one_activity').write(sql`
+  insert into ${activityLog}
+    (id, company_id, actor_type, actor_id, action, entity_type, entity_id, agent_id, run_id, details, request_id)
+  values (${param('id')}, ${param('companyId')}, ${param('actorType')}, ${param('actorId')}, ${param('action')}, ${param('entityType')},
+    ${param('entityId')}, ${param('agentId')}, ${param('runId')}, ${param('details')}, ${param('requestId')})
+  returning seq, created_at as "createdAt"`)
+
 // One parameter has any number of events, so the statement keeps its name and its plan.
 const insertActivity = statement<{ rows: string }, Stamp>('record_activity').write(sql`
   insert into ${activityLog}
@@ -25,9 +36,6 @@ const insertActivity = statement<{ rows: string }, Stamp>('record_activity').wri
     id uuid, "companyId" uuid, "actorType" text, "actorId" text, action text, "entityType" text, "entityId" text,
     "agentId" uuid, "runId" uuid, details jsonb, "requestId" text)
   returning seq, created_at as "createdAt"`)
-
-/** An audit row that is ready to be written. */
-export type DraftRow = Omit<ActivityRow, 'seq' | 'createdAt'> & { readonly requestId: string | null }
 
 /** The audit rows of a mutation, in the order of its events. */
 export function draftAuditRows(ctx: Ctx, events: readonly DomainEvent[]): DraftRow[] {
@@ -76,6 +84,11 @@ export const withStamps = (drafts: readonly DraftRow[], stamps: readonly Stamp[]
 
 /** Writes audit rows in one statement. */
 export async function insertAuditRows(connection: Connection, drafts: readonly DraftRow[]): Promise<ActivityRow[]> {
-  if (drafts.length === 0) return []
-  return withStamps(drafts, await runOn(connection, insertActivity, { rows: JSON.stringify(drafts) }))
+  const [draft] = drafts
+  if (draft === undefined) return []
+  const stamps =
+    drafts.length === 1
+      ? await runOn(connection, insertOneActivity, { ...draft, details: JSON.stringify(draft.details) })
+      : await runOn(connection, insertActivity, { rows: JSON.stringify(drafts) })
+  return withStamps(drafts, stamps)
 }

@@ -42,6 +42,23 @@ describe('PATCH /issues/:id', () => {
     expect(server().messages.filter((message) => message.entityId === plain.id && message.action === 'issue.updated')).toHaveLength(1)
   })
 
+  test('A change of a field answers with the relations that the issue has', async () => {
+    const { company, issue } = await world(server())
+    const { board } = server()
+    const label = await board.post(`/api/companies/${company.id}/labels`, { name: 'urgent', color: '#aa0000' })
+    const [plain, labelled, waiting, waitedFor] = [await issue(), await issue(), await issue(), await issue()]
+    await patch(board, labelled.id, { labelIds: [label.body.id] })
+    await patch(board, waiting.id, { blockedByIssueIds: [waitedFor.id] })
+    const shown = ({ labels, labelIds, blockedBy, blocks }: Record<string, { id: string }[]>) => ({ labels, labelIds, blockedBy, blocks })
+    const relations = []
+    for (const { id } of [plain, labelled, waiting, waitedFor]) {
+      const answered = shown((await patch(board, id, { title: 'Another title' })).body)
+      expect(answered).toEqual(shown((await board.get(`/api/issues/${id}`)).body))
+      relations.push(Object.entries(answered).flatMap(([name, rows]) => (rows?.length === 1 ? [name] : [])))
+    }
+    expect(relations).toEqual([[], ['labels', 'labelIds'], ['blockedBy'], ['blocks']])
+  })
+
   test('A patch without a difference is answered and not recorded', async () => {
     const { issue } = await world(server())
     const plain = await issue({ title: 'Same' })

@@ -31,11 +31,12 @@ import type { PatchPlan } from './patchPlan.ts'
 import { checkOutOwnIssue } from './selfCheckout.ts'
 import type { CommentRow } from './queries.ts'
 import { requireMayAssign, requireReferences } from './references.ts'
-import { requireNoParentCycle, requireUnblocked, isBlocked, replaceBlockersOf, setLabels } from './relations.ts'
+import { requireNoParentCycle, requireUnblocked, isBlocked, isRelated, replaceBlockersOf, setLabels } from './relations.ts'
 import { isClosed, onEnter } from '../../model/issueStatus.ts'
 import { postComment } from './postComment.ts'
 import type { PatchIssue } from './views.ts'
 import { writeColumns } from './writeColumns.ts'
+import type { ColumnsToWrite } from './writeColumns.ts'
 
 export interface PatchRequest {
   readonly input: PatchIssue
@@ -71,7 +72,7 @@ export interface PatchResult {
  */
 export async function patchIssue(tx: Tx, ctx: Ctx, issueId: string, { input, expected }: PatchRequest): Promise<PatchResult> {
   requireMayInterrupt(ctx, input)
-  const { locked, facts: lockedFacts, hasDependents } = await lockForPatch(tx, ctx, issueId, input)
+  const { locked, facts: lockedFacts, hasDependents, isRelated: related } = await lockForPatch(tx, ctx, issueId, input)
 
   const { facts, events: gateEvents } = await passWriteGate(tx, ctx, lockedFacts, expected)
   const before = facts.issue
@@ -88,7 +89,7 @@ export async function patchIssue(tx: Tx, ctx: Ctx, issueId: string, { input, exp
   const isHoldEnded = plan.endsHold || (entersWithoutHolder && hasHoldColumns(facts))
   if (isHoldEnded) events.push(...(await endHold(tx, facts, plan, interruptedRunId !== null)))
 
-  const written = writePlan(tx, ctx, before.id, { plan, endsHold: isHoldEnded && interruptedRunId === null })
+  const written = writePlan(tx, ctx, before.id, { plan, endsHold: isHoldEnded && interruptedRunId === null, isRelated: related })
   const blockers = await replaceRelations(tx, before, input)
 
   if (plan.selfCheckoutAgentId !== null)
@@ -106,7 +107,7 @@ export async function patchIssue(tx: Tx, ctx: Ctx, issueId: string, { input, exp
     ? await readLockedIssue(tx, ctx, issueId)
     : afterPatch(before, plan, isHoldEnded ? before.lockEpoch + 1 : before.lockEpoch)
   events.push(...updateEvents(before, plan, { lockEpoch: after.lockEpoch, interruptedRunId }), ...blockers.events)
-  if (input.comment === undefined) return { comment: null, issue: isDecidedLater || hasRelations(input) ? null : written, events }
+  if (input.comment === undefined) return { comment: null, issue: isDecidedLater || !returnsItsIssue(input) ? null : written, events }
   const posted = await postComment(tx, ctx, after, { body: input.comment, reopenedFrom: plan.reopenedFrom })
   return { comment: posted.comment, issue: null, events: [...events, posted.event, ...posted.effects] }
 }
@@ -122,6 +123,8 @@ interface LockedForPatch {
   readonly facts: HoldFacts<LockedIssue>
   /** An issue waits for this one to be closed, or it has a parent. Always false when the patch does not close it. */
   readonly hasDependents: boolean
+  /** It has labels, blockers, or issues that it blocks. Always false when the patch does not return them with its columns. */
+  readonly isRelated: boolean
 }
 
 /**
@@ -150,12 +153,14 @@ async function lockForPatch(tx: Tx, ctx: Ctx, issueId: string, input: PatchIssue
     issueId,
     locking.then((issues) => issueAmong(issues, issueId)),
   )
-  const [issues, dependents, facts] = await Promise.all([locking, finding, loading, company])
+  const relating = returnsItsIssue(input) && isRelated(tx, issueId)
+  const [issues, dependents, facts, related] = await Promise.all([locking, finding, loading, relating, company])
   requireLocked(issues, dependents)
   return {
     locked: { issues, runs: [], waitedForIds: noneWaitedFor, hasReservations: false },
     facts,
     hasDependents: dependents.length + newParentIds.length > 0,
+    isRelated: related,
   }
 }
 
@@ -175,7 +180,7 @@ async function lockToInterrupt(tx: Tx, ctx: Ctx, issueId: string, { relatedIds, 
   requireLocked(locked.issues, dependents)
   const issue = issueAmong(locked.issues, issueId)
   if (holderRunIds(issue).some((runId) => !holders.includes(runId))) throw retryTransaction()
-  return { locked, facts: await loadHoldFacts(tx, ctx, issue, null), hasDependents: isClosing }
+  return { locked, facts: await loadHoldFacts(tx, ctx, issue, null), hasDependents: isClosing, isRelated: false }
 }
 
 /** Starts over when dependents were added after the locks were taken. */
@@ -243,17 +248,19 @@ async function endHold(tx: Tx, facts: HoldFacts<LockedIssue>, plan: PatchPlan, w
 
 const hasRelations = (input: PatchIssue): boolean => Boolean(input.labelIds) || Boolean(input.blockedByIssueIds)
 
-interface PlanToWrite {
+/** Whether the issue may be answered as the write of its columns returns it: a comment and relations come behind that write. */
+const returnsItsIssue = (input: PatchIssue): boolean => input.comment === undefined && !hasRelations(input)
+
+interface PlanToWrite extends Pick<ColumnsToWrite, 'endsHold' | 'isRelated'> {
   readonly plan: PatchPlan
-  readonly endsHold: boolean
 }
 
 /** Writes the columns of a plan, if it has any. @returns the issue as it then is; null when nothing was written */
-function writePlan(tx: Tx, ctx: Ctx, id: string, { plan, endsHold }: PlanToWrite): Promise<IssueWithRelations> | null {
+function writePlan(tx: Tx, ctx: Ctx, id: string, { plan, ...how }: PlanToWrite): Promise<IssueWithRelations> | null {
   const columns = columnsToSet(plan, ctx.actor)
   // An entity tag covers labels and blockers too, so a change of them counts as a change of the row.
-  if (Object.keys(columns).length === 0 && !endsHold && !hasRelations(plan.input)) return null
-  return pipelined(writeColumns(tx, id, columns, endsHold))
+  if (Object.keys(columns).length === 0 && !how.endsHold && !hasRelations(plan.input)) return null
+  return pipelined(writeColumns(tx, id, { columns, ...how }))
 }
 
 /** Replaces the labels and blockers that a patch names. @returns the events of the blockers, and whether one was open before */

@@ -144,6 +144,15 @@ export async function requireNoParentCycle(tx: Tx, issueId: string, parentId: st
   if (row?.cycles === true) refuse('unprocessable', { message: 'Issue cannot be its own ancestor' })
 }
 
+const selectIsRelated = statement<{ issueId: string }, { isRelated: boolean }>('issue_is_related').read(sql`
+  select exists (select from ${issueLabels} where issue_id = ${param('issueId', 'uuid')})
+    or exists (select from ${blockers} where blocked_issue_id = ${param('issueId', 'uuid')})
+    or exists (select from ${blockers} where blocker_issue_id = ${param('issueId', 'uuid')}) as "isRelated"`)
+
+/** (tx) Whether an issue has labels, blockers, or issues that it blocks. Nothing but another issue that begins to wait for it is added under its row lock. */
+export const isRelated = async (tx: Tx, issueId: string): Promise<boolean> =>
+  (await tx.run(selectIsRelated, { issueId }))[0]?.isRelated === true
+
 const unresolvedBlockers = statement<{ issueId: string }, { id: string }>('issue_unresolved_blockers').read(sql`
   select b.blocker_issue_id as id from ${blockers} b join ${issues} i on i.id = b.blocker_issue_id
   where b.blocked_issue_id = ${param('issueId')} and not ${isClosedSql('i')} order by b.blocker_issue_id`)

@@ -205,3 +205,33 @@ test('A server indexes what it commits at its next look, and asks the database r
   await look()
   expect(await changes()).toBe(0)
 })
+
+test('A call reads as many batches as there are, and leaves what is written meanwhile for the next one', async () => {
+  const { store } = server()
+  const here = await world(server())
+  await index()
+  const change = (issues: number, letters: number) =>
+    sql(
+      `insert into issues (company_id, title, issue_number, identifier, description)
+       select $1, 'Filler', n, $2 || n, repeat('x ', $4::int / 2) from (select coalesce(max(issue_number), 0) as last from issues) issues,
+         generate_series(last + 1, last + $3::int) n`,
+      [here.company.id, `BATCH${String(Math.random()).slice(2, 8)}-`, issues, letters],
+    )
+  let reads = 0
+  const run = async (...args: Parameters<Store['read']['run']>) => {
+    const rows = await store.read.run(...args)
+    reads += 1
+    await change(1, 10)
+    return rows
+  }
+  const observed: Store = { ...store, read: { ...store.read, run: run as Store['read']['run'] } }
+  const readsFor = async (issues: number, letters: number): Promise<number> => {
+    await change(issues, letters)
+    reads = 0
+    expect(await indexChangedTexts(observed)).toEqual({ isBehind: false })
+    expect(await sql('select 1 from issue_search_changes')).toHaveLength(1)
+    await index()
+    return reads
+  }
+  expect([await readsFor(1, 10), await readsFor(501, 10), await readsFor(10, 30_000)]).toEqual([1, 2, 2])
+})

@@ -112,8 +112,16 @@ function keysOfTexts(changes: readonly ChangedText[]): Keys {
   }
 }
 
+const bytesOf = ({ description, comment, document }: ChangedText): number => Buffer.byteLength(description ?? comment ?? document ?? '')
+
+/** Whether changes may be left behind a batch: it has as many texts, or as many bytes, as one may have. */
+const isFull = (changes: readonly ChangedText[]): boolean =>
+  changes.length >= BATCH.texts || changes.reduce((sum, change) => sum + bytesOf(change), 0) >= BATCH.bytes
+
 /**
- * Brings the index of the search up to date with what was written and deleted, in batches, on any number of servers at once.
+ * Brings the index of the search up to date with what was written and deleted, in batches, on any number of servers at once. Texts written
+ * meanwhile are left for the next call: under load a call would otherwise go on with a few new texts at a time, and the statements of such a
+ * batch cost more than its texts.
  * @returns whether changes are left, because there were more than fit into the time of one call
  */
 export async function indexChangedTexts(store: Store): Promise<{ readonly isBehind: boolean }> {
@@ -121,9 +129,10 @@ export async function indexChangedTexts(store: Store): Promise<{ readonly isBehi
   for (let batches = 0; ; batches += 1) {
     const changes = await store.read.run(changedTexts, { limit: BATCH.texts })
     if (changes.length > 0) await writeUnaudited(store, writeKeys, keysOfTexts(changes))
-    const isBehind = changes.length > 0 && performance.now() - startedAt > BUDGET_MS
-    if (changes.length > 0 && !isBehind) continue
-    if (batches > 0) await writeUnaudited(store, settle, {})
+    const mayBeLeft = isFull(changes)
+    const isBehind = mayBeLeft && performance.now() - startedAt > BUDGET_MS
+    if (mayBeLeft && !isBehind) continue
+    if (batches > 0 || changes.length > 0) await writeUnaudited(store, settle, {})
     return { isBehind }
   }
 }

@@ -23,6 +23,7 @@ export async function checkOutOwnIssue(tx: Tx, ctx: Ctx, issue: LockedIssue, age
   if (decision.kind === 'refuse') throw holdRefusal(decision, facts, ctx.actor)
   if (decision.kind === 'keep') return []
   if (facts.agent?.hasLimits === true) requireReservationAtEnd(tx, { companyId: companyOf(ctx), agentId, runId, issueId: issue.id })
-  const hold = await acquireHold(tx, { id: issue.id, agentId, runId, agentName: facts.agent?.name ?? '' })
+  // Its labels are not looked at: only the epoch is needed.
+  const hold = await acquireHold(tx, { id: issue.id, agentId, runId, agentName: facts.agent?.name ?? '', hasLabels: false })
   return [checkedOut(issue.id, { agentId, runId, lockEpoch: hold.lockEpoch }, { agentId })]
 }

@@ -1,7 +1,7 @@
 import { getTableColumns, sql } from 'drizzle-orm'
 import type { SQL } from 'drizzle-orm'
-import { clearingHoldIf, issueWithRelations, withLabelIds } from '../../engine/holds/index.ts'
-import type { IssueWithRelations } from '../../engine/holds/index.ts'
+import { clearingHoldIf, issueColumns, issueWithRelations, withLabelIds } from '../../engine/holds/index.ts'
+import type { IssueRow, IssueWithRelations } from '../../engine/holds/index.ts'
 import { issues } from '../../model/issues.ts'
 import { param, statement } from '../../platform/db/statement.ts'
 import type { Tx } from '../../platform/db/types.ts'
@@ -41,16 +41,38 @@ const assignments = sql.join(
   sql`, `,
 )
 
-const update = statement<{ id: string; columns: string; endsHold: boolean }, Omit<IssueWithRelations, 'labelIds'>>('issue_patch').write(sql`
+interface Update {
+  readonly id: string
+  /** As JSON. */
+  readonly columns: string
+  readonly endsHold: boolean
+}
+
+const updateReturning = (returned: SQL): SQL => sql`
   update ${issues} set ${assignments}, ${clearingHoldIf(sql`patch.ends_hold`)}, updated_at = now()
   from (select ${param('columns', 'jsonb')} as columns, ${param('endsHold', 'boolean')} as ends_hold) patch
   where ${issues.id} = ${param('id', 'uuid')}
-  returning ${issueWithRelations}`)
+  returning ${returned}`
+
+const update = statement<Update, Omit<IssueWithRelations, 'labelIds'>>('issue_patch').write(updateReturning(issueWithRelations))
+// Three aggregates that find nothing are a third of the statement.
+const updateUnrelated = statement<Update, IssueRow>('issue_patch_unrelated').write(updateReturning(issueColumns))
+
+/** A change of the columns of an issue. */
+export interface ColumnsToWrite {
+  readonly columns: ColumnsToSet
+  /** Clears the hold too: the row is then written once, and with it each of its indexes. */
+  readonly endsHold: boolean
+  /** Whether the issue may have labels, blockers, or issues that it blocks. Where it is false, the answer has none of them. */
+  readonly isRelated: boolean
+}
 
 /**
  * (tx) Writes columns of an issue, and marks it as active. Expects its row lock.
- * @param endsHold clears the hold too: the row is then written once, and with it each of its indexes
  * @returns the issue as it then is
  */
-export const writeColumns = async (tx: Tx, id: string, columns: ColumnsToSet, endsHold: boolean): Promise<IssueWithRelations> =>
-  withLabelIds(exactlyOne(await tx.run(update, { id, columns: JSON.stringify(columns), endsHold })))
+export async function writeColumns(tx: Tx, id: string, { columns, endsHold, isRelated }: ColumnsToWrite): Promise<IssueWithRelations> {
+  const params = { id, columns: JSON.stringify(columns), endsHold }
+  if (isRelated) return withLabelIds(exactlyOne(await tx.run(update, params)))
+  return Object.assign(exactlyOne(await tx.run(updateUnrelated, params)), { labels: [], blockedBy: [], blocks: [], labelIds: [] })
+}
