@@ -158,7 +158,7 @@ interface InboxRow {
 }
 
 /** The unended run in the issue's `execution_run_id`, as JSON; null without one. */
-export const activeRunJson = sql`(select json_build_object('id', r.id, 'status', r.status, 'agentId', r.agent_id,
+const activeRunJson = sql`(select json_build_object('id', r.id, 'status', r.status, 'agentId', r.agent_id,
   'invocationSource', r.invocation_source, 'triggerDetail', r.trigger_detail, 'startedAt', ${isoJson(sql`r.started_at`)},
   'finishedAt', ${isoJson(sql`r.finished_at`)}, 'createdAt', ${isoJson(sql`r.created_at`)})
   from heartbeat_runs r where r.id = "issues"."execution_run_id" and r.status in ('queued', 'running'))`
