@@ -4,7 +4,7 @@ import { createProcessLifecycle } from './processLifecycle.ts'
 import type { ProcessLifecycle } from './processLifecycle.ts'
 
 /**
- * V8 allocates what often outlived a collection at one place of the code in the old generation from then on. What requests leave there refers to the next
+ * V8 allocates what often outlived a collection at one place of the code in the old generation from then on. Objects that requests leave there refer to the next
  * requests, so that a collection of the young generation kept up to a third of everything: a fifth of the processor time of a request.
  */
 const KEEP_REQUESTS_YOUNG = '--no-allocation-site-pretenuring'

@@ -1,7 +1,7 @@
-import { expect, it } from 'vitest'
+import { expect, test } from 'vitest'
 import { createWaitingLine } from './waitingLine.ts'
 
-it('gives its values in the order in which they came.', () => {
+test('A line gives its values in the order in which they came', () => {
   const line = createWaitingLine<string>()
   for (const value of ['a', 'b', 'c']) line.add(value)
   expect(line.first()).toBe('a')
@@ -10,11 +10,11 @@ it('gives its values in the order in which they came.', () => {
   expect(line.first()).toBeUndefined()
 })
 
-it.each([
+test.each([
   [0, ['b', 'c', 'd']],
   [1, ['a', 'c', 'd']],
   [2, ['a', 'b', 'd']],
-])('keeps the order of the others when the value at %i leaves, also when it leaves twice.', (index, rest) => {
+])('The others keep their order when the value at %i leaves, also when it leaves twice', (index, rest) => {
   const line = createWaitingLine<string>()
   const places = ['a', 'b', 'c'].map((value) => line.add(value))
   const place = places[index]
@@ -26,7 +26,7 @@ it.each([
   expect([line.take(), line.take(), line.take(), line.take()]).toEqual([...rest, undefined])
 })
 
-it('takes the next value when all before it have left.', () => {
+test('A line takes the next value when all before it have left', () => {
   const line = createWaitingLine<number>()
   for (let round = 0; round < 3; round += 1) {
     const place = line.add(round)
