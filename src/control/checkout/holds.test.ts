@@ -1,14 +1,54 @@
 import { randomUUID } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { plantColumns, expectRefused } from '../../dev/testing/holds.ts'
+import type { PlanNode } from '../../dev/testing/planNode.ts'
 import { expireLease, nextPagePath, useServer, world } from '../../dev/testing/world.ts'
 import type { World } from '../../dev/testing/world.ts'
+import type { PageDb } from '../../platform/db/types.ts'
+import { listHolds as readHolds } from './holds.ts'
 
 const server = useServer()
 const listHolds = async (here: World, query = '') => (await server().board.get(`/api/companies/${here.company.id}/locks${query}`)).body
 const ids = (rows: readonly { issueId: string }[]) => rows.map((row) => row.issueId)
 
+/** The acts that a read of the holds of a company looks at. */
+async function actsReadIn(here: World): Promise<number> {
+  const { store, database } = server()
+  const plans: PlanNode[] = []
+  const runPage: PageDb['runPage'] = async (statement, params, maxRows) => {
+    const { rows } = await database.sql.query(`explain (analyze, format json) ${statement.text}`, statement.values(params))
+    plans.push(rows[0]['QUERY PLAN'][0].Plan as PlanNode)
+    return await store.read.runPage(statement, params, maxRows)
+  }
+  const reading = { ...store, read: { run: store.read.run, runPage } }
+  const system = { kind: 'system', task: 'scheduler' } as const
+  await readHolds(
+    { actor: system, companyId: here.company.id, requestId: null, store: reading, idempotency: null },
+    { state: 'all', limit: 50 },
+  )
+  const nodesOf = (node: PlanNode): PlanNode[] => [node, ...(node.Plans ?? []).flatMap(nodesOf)]
+  return plans
+    .flatMap(nodesOf)
+    .filter((node) => node['Relation Name'] === 'activity_log')
+    .reduce((sum, node) => sum + (node['Actual Rows'] + (node['Rows Removed by Filter'] ?? 0)) * node['Actual Loops'], 0)
+}
+
 describe('the list of holds of a company', () => {
+  test('The last act of a run that made half of the log is found without a look at the acts of others behind it', async () => {
+    const here = await world(server())
+    const { run } = await here.held()
+    const act = async (runId: string | null): Promise<unknown> =>
+      await server().database.sql.query(
+        `insert into activity_log (company_id, actor_type, actor_id, action, entity_type, entity_id, run_id)
+         select $1::uuid, 'system', 'test', 'issue.updated', 'company', $1::uuid::text, $2 from generate_series(1, 5000)`,
+        [here.company.id, runId],
+      )
+    await act(run.id)
+    await act(null)
+    await server().database.sql.query('vacuum analyze activity_log')
+    expect(await actsReadIn(here)).toBe(1)
+  })
+
   test('The list shows the holder, its lease, the start of the hold, the epoch and the number of waiting wakes', async () => {
     const here = await world(server())
     const { issue, run, agent } = await here.held()
