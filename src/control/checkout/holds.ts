@@ -28,7 +28,7 @@ const holder = sql`left join lateral (
     order by ${isLive('r')} desc, (r.id = "issues"."execution_run_id") desc limit 1) h on true`
 
 // The last act of a run that has made many is found by the index of runs only, whose order this is. For an order by `seq` alone Postgres may go back
-// through the acts of all others until it meets one of the run, because it expects those of a busy run everywhere: 50 ms behind 300,000 others.
+// through the acts of all others until it meets one of the run, because it expects those of a busy run everywhere.
 const holdColumns = sql`"issues"."id" as "issueId", "issues"."identifier", "issues"."title", "issues"."status" as "issueStatus",
   "issues"."project_id" as "projectId",
   "issues"."assignee_agent_id" as "assigneeAgentId", "issues"."assignee_user_id" as "assigneeUserId",
