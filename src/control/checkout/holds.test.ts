@@ -20,7 +20,7 @@ async function actsReadIn(here: World): Promise<number> {
     plans.push(rows[0]['QUERY PLAN'][0].Plan as PlanNode)
     return await store.read.runPage(statement, params, maxRows)
   }
-  const reading = { ...store, read: { run: store.read.run, runPage } }
+  const reading = { ...store, read: { ...store.read, runPage } }
   const system = { kind: 'system', task: 'scheduler' } as const
   await readHolds(
     { actor: system, companyId: here.company.id, requestId: null, store: reading, idempotency: null },
