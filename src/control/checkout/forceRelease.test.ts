@@ -175,11 +175,12 @@ describe('force-release (LOCK_PROTOCOL §5)', () => {
     for (const [query, nextIs] of [['?', 'assignee'] as const, ['?clearAssignee=true&', 'other'] as const]) {
       const { issue, agent: assignee } = await heldIssue()
       const other = await agent()
-      for (const { id } of [other, assignee])
+      // Two inserts may come within one millisecond, and then the ids decide.
+      for (const [place, { id }] of [other, assignee].entries())
         await server().database.sql.query(
-          `insert into wakes (company_id, agent_id, issue_id, source, reason, status, requested_by_actor_type, requested_by_actor_id)
-           values ($1, $2, $3, 'on_demand', 'test', 'deferred_issue_execution', 'system', 'test')`,
-          [company.id, id, issue.id],
+          `insert into wakes (company_id, agent_id, issue_id, source, reason, status, requested_by_actor_type, requested_by_actor_id, created_at)
+           values ($1, $2, $3, 'on_demand', 'test', 'deferred_issue_execution', 'system', 'test', now() + $4 * interval '1 millisecond')`,
+          [company.id, id, issue.id, place],
         )
       const agentId = nextIs === 'other' ? other.id : assignee.id
       expect((await force(issue.id, `${query}dryRun=true`)).body.next).toEqual({ agentId, runId: null })
