@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { plantColumns, expectRefused } from '../../dev/testing/holds.ts'
+import { nodesOf } from '../../dev/testing/planNode.ts'
 import type { PlanNode } from '../../dev/testing/planNode.ts'
 import { expireLease, nextPagePath, useServer, world } from '../../dev/testing/world.ts'
 import type { World } from '../../dev/testing/world.ts'
@@ -26,7 +27,6 @@ async function actsReadIn(here: World): Promise<number> {
     { actor: system, companyId: here.company.id, requestId: null, store: reading, idempotency: null },
     { state: 'all', limit: 50 },
   )
-  const nodesOf = (node: PlanNode): PlanNode[] => [node, ...(node.Plans ?? []).flatMap(nodesOf)]
   return plans
     .flatMap(nodesOf)
     .filter((node) => node['Relation Name'] === 'activity_log')

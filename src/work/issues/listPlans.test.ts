@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { beforeAll, expect, test } from 'vitest'
+import { nodesOf } from '../../dev/testing/planNode.ts'
 import type { PlanNode } from '../../dev/testing/planNode.ts'
 import { useServer, world } from '../../dev/testing/world.ts'
 import type { World } from '../../dev/testing/world.ts'
@@ -16,7 +17,6 @@ import { indexChangedTexts } from './searchIndex.ts'
 
 const server = useServer()
 
-const nodesOf = (node: PlanNode): PlanNode[] => [node, ...(node.Plans ?? []).flatMap(nodesOf)]
 const tables = new Set([
   'issues',
   'issue_comments',
