@@ -51,8 +51,9 @@ test('A process that an orphan started is ended after it, found by the run id in
 test('A process is found by the run id behind a large environment, and one that is older than the command is not asked', async () => {
   const runId = crypto.randomUUID()
   const values = Array.from({ length: 3 }, (_, index) => [`LARGE_${index}`, 'x'.repeat(100_000)])
-  const child = spawn('sh', ['-c', 'echo ready; exec sleep 60'], {
-    stdio: ['ignore', 'pipe', 'ignore'],
+  // The shell waits by itself: a process shows no environment during `exec`.
+  const child = spawn('sh', ['-c', 'echo ready; read line'], {
+    stdio: ['pipe', 'pipe', 'ignore'],
     env: { PATH: process.env['PATH'], ...Object.fromEntries(values), PAPERCLIP_RUN_ID: runId },
   })
   onTestFinished(() => void child.kill('SIGKILL'))
