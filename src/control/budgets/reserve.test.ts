@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { budgetSums, spend } from '../../dev/testing/budgets.ts'
-import { countDeadlocks, expectRefused } from '../../dev/testing/holds.ts'
+import { countDeadlocks, expectRefused, waitForLockWaiter } from '../../dev/testing/holds.ts'
 import { race } from '../../dev/testing/race.ts'
 import { expireLease, useServer, world } from '../../dev/testing/world.ts'
 import type { TestAgent, World } from '../../dev/testing/world.ts'
@@ -161,5 +161,22 @@ describe('reservations', () => {
       await setLimit(here, { amount, hardStopEnabled: true })
       expect((await budgetSums(server(), here.company.id)).spent).toBe((round + 1) * 80_000_000)
     }
+  })
+
+  test('An event that waits for a limit which begins is charged to it, although there was none when it was reported', async () => {
+    const here = await world(server())
+    const { id: agentId } = await here.agent()
+    const beginning = await server().database.sql.connect()
+    await beginning.query('begin')
+    await beginning.query("insert into budget_policies (company_id, scope_type, scope_id, amount) values ($1, 'agent', $2, 100)", [
+      here.company.id,
+      agentId,
+    ])
+    const reported = spend(server(), { companyId: here.company.id, agentId, cents: 30 })
+    await waitForLockWaiter(server())
+    await beginning.query('commit')
+    beginning.release()
+    await reported
+    expect((await budgetSums(server(), here.company.id)).spent).toBe(30_000_000)
   })
 })

@@ -72,6 +72,15 @@ describe('reports of costs', () => {
     await expectRefused(server(), () => report(here, run.client, { ...own, correctsId: randomUUID() }), 403, 'field_not_permitted')
   })
 
+  test('The time of an event is in the audit row as in the event, whatever offset and digits it was sent with', async () => {
+    const here = await world(server())
+    const { id: agentId } = await here.agent()
+    const occurredAt = '2026-03-01T01:30:00.1239+02:00'
+    const { body } = await report(here, server().board, { agentId, occurredAt })
+    expect(body.occurredAt).toBe('2026-02-28T23:30:00.124Z')
+    expect((await lastAudit(server(), body.id, 'cost.reported')).details.occurredAt).toBe(body.occurredAt)
+  })
+
   test('An agent charges no project that its run does not work on, whatever issue it names', async () => {
     const here = await world(server())
     const project = (await server().board.post(`/api/companies/${here.company.id}/projects`, { name: 'Engines' })).body

@@ -4,8 +4,8 @@ import { sql } from 'drizzle-orm'
 import { z } from 'zod'
 import { requireActingRun } from '../../auth/runFacts.ts'
 import { awaitCostWriters } from '../../engine/budgets/index.ts'
-import { issueOfRun, recordCosts, USAGE_PREFIX } from '../../engine/costs/index.ts'
-import type { CostInput, CostRow } from '../../engine/costs/index.ts'
+import { issueOfRun, joinCosts, recordCosts, USAGE_PREFIX, writeCosts } from '../../engine/costs/index.ts'
+import type { CostInput, CostRow, RecordedCosts } from '../../engine/costs/index.ts'
 import { agents } from '../../model/agents.ts'
 import { costEvents } from '../../model/costs.ts'
 import { issues } from '../../model/issues.ts'
@@ -97,6 +97,8 @@ interface Facts {
   readonly issueOfRun: string | null
   /** The project of the issue that the report names. */
   readonly projectOfIssue: string | null
+  /** The time of the event as it is stored. */
+  readonly storedAt: Instant
 }
 
 const inCompany = sql`company_id = ${param('companyId', 'uuid')}`
@@ -112,7 +114,8 @@ const selectFacts = statement<References, Facts>('cost_references').read(sql`
       and coalesce(finished_at, clock_timestamp()) + interval '1 minute') as "isInRun",
     ${at} between clock_timestamp() - interval '61 minutes' and clock_timestamp() + interval '1 minute' as "isRecent",
     work.project_id as "projectOfRun", work.id as "issueOfRun",
-    (select i.project_id from ${issues} i where i.id = ${param('issueId', 'uuid')} and i.${inCompany}) as "projectOfIssue"
+    (select i.project_id from ${issues} i where i.id = ${param('issueId', 'uuid')} and i.${inCompany}) as "projectOfIssue",
+    ${at}::timestamptz(3) as "storedAt"
   from (select 1) one left join lateral (
     select i.id, i.project_id from ${runs} r cross join lateral ${issueOfRun} i where r.id = ${runId} and r.${inCompany}) work on true`)
 
@@ -136,7 +139,7 @@ function requireTimeOfRun(facts: Facts, run: string | null): void {
 }
 
 function inputOf(body: ReportedCost, references: References): CostInput {
-  const { provider, model, billingType, inputTokens, cachedInputTokens, outputTokens, occurredAt } = body
+  const { provider, model, billingType, inputTokens, cachedInputTokens, outputTokens } = body
   return {
     ...references,
     billingCode: body.billingCode ?? null,
@@ -152,7 +155,6 @@ function inputOf(body: ReportedCost, references: References): CostInput {
     source: 'reported',
     externalId: body.externalId ?? null,
     correctsId: null,
-    occurredAt,
   }
 }
 
@@ -195,19 +197,16 @@ function requireOwn({ actor }: Ctx, body: ReportedCost): void {
 }
 
 async function inputFor(tx: Tx, ctx: Ctx, body: ReportedCost): Promise<CostInput> {
-  requireOwn(ctx, body)
   const { actor } = ctx
-  const companyId = companyOf(ctx)
-  if (actor.kind !== 'agent' && typeof body.correctsId === 'string') return await correctionOf(tx, companyId, body, body.correctsId)
   const { agentId, occurredAt, issueId = null, projectId = null, goalId = null } = body
   const run = actingRunIdOf(actor) ?? body.heartbeatRunId ?? null
-  const references = { companyId, agentId, issueId, projectId, goalId, runId: run, occurredAt }
+  const references = { companyId: companyOf(ctx), agentId, issueId, projectId, goalId, runId: run, occurredAt }
   const facts = exactlyOne(await tx.run(selectFacts, references))
   requireReferences(facts, references)
   // The word of an agent about its project does not count: it would choose the limit that it spends.
   if (actor.kind === 'agent') requireTimeOfRun(facts, run)
   const project = actor.kind === 'agent' ? facts.projectOfRun : (projectId ?? facts.projectOfIssue ?? facts.projectOfRun)
-  return inputOf(body, { ...references, issueId: issueId ?? facts.issueOfRun, projectId: project })
+  return inputOf(body, { ...references, issueId: issueId ?? facts.issueOfRun, projectId: project, occurredAt: facts.storedAt })
 }
 
 const present = ({ microcents, ...row }: CostRow): z.input<typeof costEventView> => ({
@@ -215,6 +214,24 @@ const present = ({ microcents, ...row }: CostRow): z.input<typeof costEventView>
   costCents: centsOf(microcents),
   costMicrocents: microcents,
 })
+
+async function record(tx: Tx, ctx: Ctx, body: ReportedCost): Promise<RecordedCosts> {
+  const { correctsId, externalId = null } = body
+  const companyId = companyOf(ctx)
+  const verified = requireActingRun(tx, ctx)
+  if (typeof correctsId === 'string') {
+    await verified
+    requireOwn(ctx, body)
+    return await recordCosts(tx, companyId, [await correctionOf(tx, companyId, body, correctsId)])
+  }
+  // All facts are read behind the lock of the run, in one round trip.
+  const preparing = pipelined(inputFor(tx, ctx, body))
+  const agentId = ctx.actor.kind === 'agent' ? ctx.actor.agentId : body.agentId
+  const joining = pipelined(joinCosts(tx, companyId, agentId, [{ agentId, externalId }]))
+  await verified
+  requireOwn(ctx, body)
+  return await writeCosts(tx, companyId, [await preparing], await joining)
+}
 
 /**
  * Records what was spent: an agent what it spent itself in its run, the board anything. The limits above it are charged in the same transaction (I11).
@@ -224,12 +241,8 @@ const present = ({ microcents, ...row }: CostRow): z.input<typeof costEventView>
  */
 export async function reportCost(ctx: Ctx, body: ReportedCost): Promise<z.input<typeof costEventView>> {
   return await mutate(ctx, async (tx) => {
-    // The facts are read behind the lock of the run, in the same round trip.
-    const verified = requireActingRun(tx, ctx)
-    const prepared = pipelined(inputFor(tx, ctx, body))
-    await verified
-    const input = await prepared
-    const { recorded, known, events } = await recordCosts(tx, companyOf(ctx), [input])
-    return changedIfAny(present(exactlyOne([...recorded, ...known])), events)
+    const { recorded, known, events } = await record(tx, ctx, body)
+    const [repeated] = known
+    return changedIfAny(repeated === undefined ? recorded.then((rows) => present(exactlyOne(rows))) : present(repeated), events)
   })
 }

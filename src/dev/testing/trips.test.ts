@@ -88,6 +88,15 @@ async function tripsOfAgent(): Promise<Record<string, number>> {
         costCents: 1,
         occurredAt: new Date().toISOString(),
       }),
+    'cost event with a name': () =>
+      client.post(`/api/companies/${company.id}/cost-events`, {
+        agentId: acting.agentId,
+        provider: 'anthropic',
+        model: 'large',
+        costCents: 1,
+        externalId: crypto.randomUUID(),
+        occurredAt: new Date().toISOString(),
+      }),
     title: () => client.patch(path, { title: `At ${String(Math.random())}` }),
     checkout: () => checkout(acting, target.id),
     'title of a held issue': () => client.patch(path, { title: `At ${String(Math.random())}` }),
@@ -108,7 +117,8 @@ test('A write of an agent to one issue takes two round trips, and its creation o
   const expected = {
     create: 3,
     comment: 2,
-    'cost event': 3,
+    'cost event': 2,
+    'cost event with a name': 2,
     title: 2,
     checkout: 2,
     'title of a held issue': 2,

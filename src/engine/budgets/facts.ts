@@ -172,6 +172,16 @@ const selectHardLimit = statement<{ companyId: string }, { exists: boolean }>('b
 export const hasHardLimit = async (db: Pick<ReadDb, 'run'>, companyId: string): Promise<boolean> =>
   exactlyOne(await db.run(selectHardLimit, { companyId })).exists
 
+const selectLimits = statement<Spender, { exists: boolean }>('budget_has_limits').read(sql`
+  select exists (select 1 from ${budgetPolicies} bp where bp.company_id = ${param('companyId', 'uuid')} and bp.is_active
+    and (bp.hard_stop_enabled or bp.notify_enabled) and (bp.scope_type <> 'agent' or bp.scope_id = ${param('agentId', 'uuid')})) as exists`)
+
+/**
+ * (tx) Whether a limit may be above what an agent spends: one of its company, of itself, or of any project. Behind `joinCostWriters` no hard limit begins
+ * until the commit, so where there is none an event is written without a look at limits.
+ */
+export const hasLimits = async (tx: Tx, spender: Spender): Promise<boolean> => exactlyOne(await tx.run(selectLimits, spender)).exists
+
 const selectExhausted = statement<Spender, { limit: Readonly<Record<string, unknown>> | null }>('budget_exhausted').read(sql`
   select ${exhaustedLimitJson('a')} as "limit" from ${agents} a where a.id = ${param('agentId', 'uuid')} and a.company_id = ${param('companyId', 'uuid')}`)
 

@@ -1,6 +1,6 @@
 export { awaitCostWriters, charge, joinCostWriters, readForCharge } from './charge.ts'
 export { crossThresholds, hasSoftCrossing, warnSoftPoliciesOf } from './crossings.ts'
-export { hasHardLimit, exhaustedLimit, exhaustedLimitJson, lockPolicy } from './facts.ts'
+export { hasHardLimit, hasLimits, exhaustedLimit, exhaustedLimitJson, lockPolicy } from './facts.ts'
 export { giveBackAtEnd, requireReservationAtEnd } from './atEnd.ts'
 export { giveBack, hasReservations } from './giveBack.ts'
 export { BUDGET_STOP, isInScope, isStopping, projectsOfRun, STOP_GRACE_S, stopCommands } from './stopOrders.ts'

@@ -1,5 +1,6 @@
 // The only writer of cost events: an event, its sums, the windows of the budgets above it, and the audit of it commit together.
 
+import { randomUUID } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import { costEvents, costRollups, runCosts } from '../../model/costs.ts'
 import { bucketSql, grainRows, isSubscriptionSql } from '../../model/money.ts'
@@ -8,7 +9,7 @@ import { columnsOf, param, statement } from '../../platform/db/statement.ts'
 import type { Tx } from '../../platform/db/types.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
 import type { Instant } from '../../platform/kernel/time.ts'
-import { charge, joinCostWriters, readForCharge } from '../budgets/index.ts'
+import { charge, hasLimits, joinCostWriters, readForCharge } from '../budgets/index.ts'
 import type { CostInput } from './costInput.ts'
 import { costReported } from './events.ts'
 import { added, addedSums, counters, rollupKey, sumColumns } from './rollup.ts'
@@ -33,14 +34,13 @@ const SHARD = sql.raw('pg_backend_pid() % 4 + 1')
 // Sums are written in the order of their key, so two transactions that write several cannot wait for each other.
 const insertEvents = statement<{ companyId: string; rows: string }, CostRow>('cost_record').write(sql`
   with ev as (
-    insert into ${costEvents} (company_id, agent_id, issue_id, project_id, goal_id, heartbeat_run_id, billing_code, provider, biller, billing_type, model,
+    insert into ${costEvents} (id, company_id, agent_id, issue_id, project_id, goal_id, heartbeat_run_id, billing_code, provider, biller, billing_type, model,
       input_tokens, cached_input_tokens, output_tokens, microcents, is_priced, source, external_id, corrects_id, occurred_at)
-    select ${param('companyId', 'uuid')}, "agentId", "issueId", "projectId", "goalId", "runId", "billingCode", provider, biller, "billingType", model,
+    select id, ${param('companyId', 'uuid')}, "agentId", "issueId", "projectId", "goalId", "runId", "billingCode", provider, biller, "billingType", model,
       "inputTokens", "cachedInputTokens", "outputTokens", microcents, "isPriced", source, "externalId", "correctsId", "occurredAt"
-    from jsonb_to_recordset(${param('rows', 'jsonb')}) as r ("agentId" uuid, "issueId" uuid, "projectId" uuid, "goalId" uuid, "runId" uuid,
-      "billingCode" text, provider text, biller text, "billingType" text, model text, "inputTokens" bigint, "cachedInputTokens" bigint,
+    from jsonb_to_recordset(${param('rows', 'jsonb')}) as r (id uuid, "agentId" uuid, "issueId" uuid, "projectId" uuid, "goalId" uuid,
+      "runId" uuid, "billingCode" text, provider text, biller text, "billingType" text, model text, "inputTokens" bigint, "cachedInputTokens" bigint,
       "outputTokens" bigint, microcents bigint, "isPriced" boolean, source text, "externalId" text, "correctsId" uuid, "occurredAt" timestamptz)
-    on conflict (company_id, agent_id, external_id) where external_id is not null do nothing
     returning *),
   of_runs as (
     insert into ${runCosts} as rc (company_id, run_id, is_subscription, agent_id, ${sumColumns},
@@ -69,67 +69,105 @@ const selectKnown = statement<{ companyId: string; rows: string }, CostRow>('cos
 const NAMES_CLASS = sql.raw('7072')
 
 // The same event that is sent twice at once is recorded by one, and found by the other, which then writes nothing.
-const lockNames = statement<{ rows: string }, object>('cost_lock_names').read(sql`
+const lockNames = statement<{ companyId: string; rows: string }, object>('cost_lock_names').read(sql`
   select pg_advisory_xact_lock(${NAMES_CLASS}, n.hash) from (
-    select distinct hashtext(concat(r."agentId", ' ', r."externalId")) as hash
+    select distinct hashtext(concat(${param('companyId', 'text')}, ' ', r."agentId", ' ', r."externalId")) as hash
     from jsonb_to_recordset(${param('rows', 'jsonb')}) as r ("agentId" uuid, "externalId" text)
     where r."externalId" is not null order by hash) n`)
 
-const keyOf = ({ agentId, externalId }: Pick<CostInput, 'agentId' | 'externalId'>): string => `${agentId} ${externalId}`
+/** The name that the reporter gave to an event. Events without one are never the same. */
+type NamedCost = Pick<CostInput, 'agentId' | 'externalId'>
+
+const keyOf = ({ agentId, externalId }: NamedCost): string => `${agentId} ${externalId}`
 
 /** (tx) The events that are recorded by these names. Until the commit no other transaction records one of them. */
-async function knownOf(tx: Tx, companyId: string, inputs: readonly CostInput[]): Promise<CostRow[]> {
-  if (inputs.every(({ externalId }) => externalId === null)) return []
-  const rows = JSON.stringify(inputs)
-  const [, known] = await Promise.all([tx.run(lockNames, { rows }), tx.run(selectKnown, { companyId, rows })])
+async function knownOf(tx: Tx, companyId: string, named: readonly NamedCost[]): Promise<CostRow[]> {
+  if (named.every(({ externalId }) => externalId === null)) return []
+  const rows = JSON.stringify(named.map(({ agentId, externalId }) => ({ agentId, externalId })))
+  const [, known] = await Promise.all([tx.run(lockNames, { companyId, rows }), tx.run(selectKnown, { companyId, rows })])
   return known
 }
 
-const reported = (row: CostRow): DomainEvent =>
+const reported = (id: string, { agentId, runId, microcents, ...input }: CostInput): DomainEvent =>
   costReported(
-    row.id,
+    id,
     {
-      agentId: row.agentId,
-      heartbeatRunId: row.heartbeatRunId,
-      provider: row.provider,
-      model: row.model,
-      billingType: row.billingType,
-      costMicrocents: row.microcents,
-      isPriced: row.isPriced,
-      source: row.source,
-      correctsId: row.correctsId,
-      occurredAt: row.occurredAt,
+      agentId,
+      heartbeatRunId: runId,
+      provider: input.provider,
+      model: input.model,
+      billingType: input.billingType,
+      costMicrocents: microcents,
+      isPriced: input.isPriced,
+      source: input.source,
+      correctsId: input.correctsId,
+      occurredAt: input.occurredAt,
     },
-    { agentId: row.agentId, runId: row.heartbeatRunId },
+    { agentId, runId },
   )
 
+/** The result of `joinCosts`: the facts that decide how events are written. */
+export interface JoinedCosts {
+  /** The events that are recorded already. */
+  readonly known: readonly CostRow[]
+  readonly isLimited: boolean
+}
+
 /**
- * (tx) Records events of one agent. An event whose `externalId` the agent has used before is known and not counted again. It takes the last locks of the transaction
+ * (tx) Joins the writers of events, in one round trip: until the commit no hard limit begins in the company, and no other transaction records an event by one of
+ * these names. It waits for changes of limits, which wait for nothing that comes before budgets (LOCK_PROTOCOL §8).
+ * @param agentId the one agent of the events
+ */
+export async function joinCosts(tx: Tx, companyId: string, agentId: string, named: readonly NamedCost[]): Promise<JoinedCosts> {
+  // Each statement has a snapshot of its own, so a look that is sent behind a lock is behind it.
+  const sent = [joinCostWriters(tx, companyId), hasLimits(tx, { companyId, agentId }), knownOf(tx, companyId, named)] as const
+  const [, isLimited, known] = await Promise.all(sent)
+  return { known, isLimited }
+}
+
+/** Events that were written. */
+export interface RecordedCosts {
+  /** The rows of the new events. Where no limit is above them, they come with the answer to the commit. */
+  readonly recorded: Promise<readonly CostRow[]>
+  readonly known: readonly CostRow[]
+  readonly events: readonly DomainEvent[]
+}
+
+/** Each event that is new, once, with its id. */
+function newOf(inputs: readonly CostInput[], known: readonly CostRow[]): (CostInput & { readonly id: string })[] {
+  const seen = new Set(known.map(keyOf))
+  const isNew = (input: CostInput): boolean => input.externalId === null || (!seen.has(keyOf(input)) && seen.add(keyOf(input)).size > 0)
+  return inputs.filter(isNew).map((input) => ({ ...input, id: randomUUID() }))
+}
+
+/**
+ * (tx) Writes events of one agent. An event whose `externalId` the agent has used before is known and not counted again. It takes the last locks of the transaction
  * (LOCK_PROTOCOL §8): call it when everything else is decided and locked.
  * @param inputs of one agent and one project, so that the same limits are above all of them
- * @returns the events that are new, and those that were known
+ * @param joined the result of `joinCosts` for the same events, in this transaction
  */
-export async function recordCosts(
+export async function writeCosts(
   tx: Tx,
   companyId: string,
   inputs: readonly CostInput[],
-): Promise<{ readonly recorded: readonly CostRow[]; readonly known: readonly CostRow[]; readonly events: readonly DomainEvent[] }> {
-  const nothing = { recorded: [], known: [], events: [] }
-  if (inputs.length === 0) return nothing
-  const joining = pipelined(joinCostWriters(tx, companyId))
-  const known = await knownOf(tx, companyId, inputs)
-  const knownKeys = new Set(known.map(keyOf))
-  const unknown = inputs.filter((input) => input.externalId === null || !knownKeys.has(keyOf(input)))
-  if (unknown.length === 0) return { ...nothing, known }
-  const inserting = pipelined(tx.run(insertEvents, { companyId, rows: JSON.stringify(unknown) }))
-  // The facts that one event is charged by are read in the same round trip.
-  const [only] = unknown
-  const reading = only !== undefined && unknown.length === 1 ? pipelined(readForCharge(tx, { ...only, companyId })) : null
-  const [, recorded] = await Promise.all([joining, inserting])
-  const events: DomainEvent[] = recorded.map(reported)
-  for (const { agentId, heartbeatRunId: runId, projectId, occurredAt, microcents } of recorded) {
-    const spending = { companyId, agentId, runId, projectId, occurredAt }
-    events.push(...(await charge(tx, spending, microcents, await (reading ?? readForCharge(tx, spending)))))
-  }
+  { known, isLimited }: JoinedCosts,
+): Promise<RecordedCosts> {
+  const unknown = newOf(inputs, known)
+  if (unknown.length === 0) return { recorded: Promise.resolve([]), known, events: [] }
+  const recorded = pipelined(tx.run(insertEvents, { companyId, rows: JSON.stringify(unknown) }))
+  const events: DomainEvent[] = unknown.map(({ id, ...input }) => reported(id, input))
+  if (!isLimited) return { recorded, known, events }
+  const spendings = unknown.map(({ agentId, runId, projectId, occurredAt, microcents }) => {
+    return { spending: { companyId, agentId, runId, projectId, occurredAt }, microcents }
+  })
+  for (const { spending, microcents } of spendings)
+    events.push(...(await charge(tx, spending, microcents, await readForCharge(tx, spending))))
   return { recorded, known, events }
+}
+
+/** (tx) Joins the writers of events and writes events of one agent: `joinCosts` and `writeCosts`. */
+export async function recordCosts(tx: Tx, companyId: string, inputs: readonly CostInput[]): Promise<RecordedCosts> {
+  const [first] = inputs
+  if (first === undefined) return { recorded: Promise.resolve([]), known: [], events: [] }
+  return await writeCosts(tx, companyId, inputs, await joinCosts(tx, companyId, first.agentId, inputs))
 }
