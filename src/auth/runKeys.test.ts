@@ -1,3 +1,4 @@
+import { decodeProtectedHeader } from 'jose'
 import { describe, expect, test } from 'vitest'
 import { openRunKeys } from './runKeys.ts'
 import { createRunKey, rotateRunKeys, writeRunKeys } from './runKeySet.ts'
@@ -67,8 +68,20 @@ describe('keys that servers of one home share', () => {
       },
       () => {},
     )
-    for (let count = 0; count < 50; count += 1) await keys.lookAgain()
+    await Promise.all(Array.from({ length: 50 }, () => keys.lookAgain()))
     expect(reads).toBe(2)
+  })
+
+  test('A token of a new key is valid, although a stranger has made the server look within the second before', async () => {
+    const file = sharedFile()
+    const first: readonly RunKey[] = [createRunKey(0)]
+    file.text = writeRunKeys(first)
+    const one = await file.open()
+    const [header, payload, signature] = (await signed(one)).split('.')
+    const unknown = Buffer.from(JSON.stringify({ ...decodeProtectedHeader(`${header}..`), kid: 'unknown' })).toString('base64url')
+    expect(await isValid(one, [unknown, payload, signature].join('.'))).toBe(false)
+    file.text = writeRunKeys(rotateRunKeys(first, createRunKey(now()), now()))
+    expect(await isValid(one, await signed(await file.open()))).toBe(true)
   })
 
   test('A server of HS256 that starts first accepts the tokens of one that changes to EdDSA, and publishes nothing', async () => {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { importJWK } from 'jose'
 import type { CryptoKey } from 'jose'
 import { publicKeyOf, readRunKeys, signingKey, verifyingKeys } from './runKeySet.ts'
@@ -23,7 +24,7 @@ export interface RunKeys {
   readonly publicKeys: (now: number) => PublicKey[]
   /** Reads the keys again where another process may have changed them. */
   readonly refresh: () => Promise<void>
-  /** The same, but at most once in a second: for what a client can cause. */
+  /** The same, but at most once in a second, for what a client can cause: a caller may wait so long for the next look. */
   readonly lookAgain: () => Promise<void>
 }
 
@@ -73,13 +74,22 @@ export async function openRunKeys(read: () => string | null, onProblem: (error: 
   }
   const refresh = (): Promise<void> => (looking ??= look())
 
+  let next: Promise<void> | null = null
+  const lookInTime = async (): Promise<void> => {
+    await sleep(Math.max(0, lookedAt + LOOK_AGAIN_MS - performance.now()))
+    // The look begins now: a caller behind it may name a key that came later.
+    next = null
+    // One that is under way may have read the file before the key was there.
+    await looking
+    await refresh()
+  }
+
   return {
     signing: (now) => signingKey(keys, now),
     find: (kid, now) => verifyingKeys(keys, now).find((key) => key.kid === kid) ?? null,
     publicKeys: (now) => verifyingKeys(keys, now).map(publicKeyOf),
     refresh,
-    async lookAgain() {
-      if (looking !== null || performance.now() - lookedAt >= LOOK_AGAIN_MS) await refresh()
-    },
+    // A caller that did not wait would be refused with a valid token, if another had made this process look just before the rotation.
+    lookAgain: () => (next ??= lookInTime()),
   }
 }
