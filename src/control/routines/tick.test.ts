@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import { wakesOf } from '../../dev/testing/holds.ts'
 import { spend } from '../../dev/testing/budgets.ts'
 import { addTrigger, createRoutine, nowOf, passUntil, runsOf } from '../../dev/testing/routines.ts'
@@ -31,6 +31,11 @@ async function scheduled(cronExpression: string, fields: Record<string, unknown>
 
 const nextOf = async (triggerId: string) =>
   (await server().database.sql.query('select next_run_at as at from routine_triggers where id = $1', [triggerId])).rows[0]?.at
+
+// The schedules of one test would be fired by the ticks of all tests after it, hundreds of them.
+afterEach(async () => {
+  await server().database.sql.query('update routine_triggers set next_run_at = null')
+})
 
 describe('a due time', () => {
   test('It is fired once, with the run, the issue, the wake and the audit in one transaction, and never before it is due', async () => {

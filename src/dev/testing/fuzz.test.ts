@@ -1,10 +1,11 @@
 import fc from 'fast-check'
-import { beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Route } from '../../http/route.ts'
 import { declaredRoutes, namedRoutes } from './declaredRoutes.ts'
 import { malformedRequests, fuzzBodies, fuzzForms, fuzzHeaders, fuzzParameters, fuzzQueries, MARKER } from './fuzzInputs.ts'
 import { captureLog } from './captureLog.ts'
 import { valuesInTurn } from './fullCheck.ts'
+import { keepConnection } from './keptConnection.ts'
 import { sendRawBytes } from './rawHttp.ts'
 import type { RawResponse } from './rawHttp.ts'
 import { bodySchema, isEndless, endsCompany, rowIdIn, pathOf, buildRequest } from './exampleRequests.ts'
@@ -32,6 +33,8 @@ beforeAll(async () => {
   fixtures = await createFixtures(api)
   rows = await createFixtureRows(fixtures)
 })
+const sendKept = keepConnection(() => api.url)
+afterAll(() => sendKept.end())
 
 const internalsPattern =
   /\bat .+\.[jt]s:\d|node_modules|\bSELECT\b|insert into|\bpg_|SQLSTATE|violates|relation "|syntax error at|drizzle|Failed query/i
@@ -60,11 +63,17 @@ const noHeaders: readonly string[] = []
 const headerLines = (headers: Readonly<Record<string, string>>): string[] =>
   Object.entries(headers).map(([name, value]) => `${name}: ${value}`)
 
-async function send({ method, target, headers = noHeaders, body }: OutgoingRequest): Promise<RawResponse> {
+function bytesOf({ method, target, headers = noHeaders, body }: OutgoingRequest): Buffer {
   const length = body === undefined ? [] : [`Content-Length: ${body.length}`]
-  const head = [`${method.toUpperCase()} ${target} HTTP/1.1`, 'Host: localhost', ...headers, ...length, 'Connection: close']
-  return await sendRawBytes(api.url, Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`, 'latin1'), body ?? Buffer.alloc(0)]))
+  const head = [`${method.toUpperCase()} ${target} HTTP/1.1`, 'Host: localhost', ...headers, ...length]
+  return Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`, 'latin1'), body ?? Buffer.alloc(0)])
 }
+
+const send = async (request: OutgoingRequest): Promise<RawResponse> => await sendKept(bytesOf(request))
+
+/** For headers that may change what the server takes for the end of a request. */
+const sendAlone = async (request: OutgoingRequest): Promise<RawResponse> =>
+  await sendRawBytes(api.url, bytesOf({ ...request, headers: [...(request.headers ?? []), 'Connection: close'] }))
 
 /** The strongest who may ask, so that as much as can be runs behind the guards. */
 const strongestHeaders = (route: Route): string[] => {
@@ -229,7 +238,7 @@ describe('hostile headers', () => {
       for (const headers of fuzzHeaders)
         for (const credentials of [[], headerLines({ authorization: `Bearer ${rows.agent.key}` })]) {
           const all = [...credentials, ...headers, ...(body === undefined ? [] : ['Content-Type: application/json'])]
-          const response = await send({ method: route.method, target: request.path, headers: all, ...(body === undefined ? {} : { body }) })
+          const response = await sendAlone({ method: route.method, target: request.path, headers: all, ...(body === undefined ? {} : { body }) })
           expectSafeResponse(`${headers.join(' / ').slice(0, 200)} to ${id}`, response)
         }
       expectCleanLog()

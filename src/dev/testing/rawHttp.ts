@@ -12,7 +12,7 @@ export interface RawResponse {
 }
 
 /** Long enough for any answer, short enough to fail a test rather than to hang it. */
-const TIMEOUT_MS = 45_000
+export const TIMEOUT_MS = 45_000
 
 /**
  * Sends bytes as they are and returns the first answer: for what no HTTP client would let through.
@@ -44,6 +44,11 @@ export async function sendRawBytes(
     if (options.end === true) socket.end(bytes)
     else socket.write(bytes)
   })
+  return readResponse(text)
+}
+
+/** Takes an answer apart. */
+export function readResponse(text: string): RawResponse {
   const split = text.indexOf('\r\n\r\n')
   const head = split < 0 ? text : text.slice(0, split)
   const rest = split < 0 ? '' : text.slice(split + 4)

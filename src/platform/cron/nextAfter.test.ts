@@ -89,14 +89,25 @@ interface Shown {
   readonly wall: number
 }
 
-const weekdays = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat']
+const HOUR_MS = 60 * MINUTE_MS
+
+const atWall = (wall: number): Shown => {
+  const date = new Date(wall)
+  return {
+    minute: date.getUTCMinutes(),
+    hour: date.getUTCHours(),
+    day: date.getUTCDate(),
+    month: date.getUTCMonth() + 1,
+    weekday: date.getUTCDay(),
+    wall,
+  }
+}
 
 /** The time that the clock of a zone shows, read in another way than the code under test reads it. */
-function clockOf(zone: string): (ms: number) => Shown {
+function wallOf(zone: string): (ms: number) => number {
   const format = new Intl.DateTimeFormat('en-GB', {
     timeZone: zone,
     dateStyle: undefined,
-    weekday: 'short',
     year: 'numeric',
     month: 'numeric',
     day: 'numeric',
@@ -106,22 +117,32 @@ function clockOf(zone: string): (ms: number) => Shown {
   })
   return (ms) => {
     const parts = Object.fromEntries(format.formatToParts(ms).map(({ type, value }) => [type, value]))
-    const number = (name: string): number => Number(parts[name])
-    const [year, month, day, hour, minute] = ['year', 'month', 'day', 'hour', 'minute'].map(number) as [
+    const [year, month, day, hour, minute] = ['year', 'month', 'day', 'hour', 'minute'].map((name) => Number(parts[name])) as [
       number,
       number,
       number,
       number,
       number,
     ]
-    return {
-      minute,
-      hour,
-      day,
-      month,
-      weekday: weekdays.indexOf(parts['weekday'] ?? ''),
-      wall: Date.UTC(year, month - 1, day, hour, minute),
-    }
+    return Date.UTC(year, month - 1, day, hour, minute)
+  }
+}
+
+/** The same of every minute. One look takes microseconds, so an hour whose first and last minute agree is looked at only there. */
+function clockOf(zone: string): (ms: number) => Shown {
+  const wall = wallOf(zone)
+  const offsets = new Map<number, number | null>()
+  const offsetIn = (hour: number): number | null => {
+    const known = offsets.get(hour)
+    if (known !== undefined) return known
+    const [first, last] = [hour, hour + HOUR_MS - MINUTE_MS].map((ms) => wall(ms) - ms) as [number, number]
+    const offset = first === last ? first : null
+    offsets.set(hour, offset)
+    return offset
+  }
+  return (ms) => {
+    const offset = offsetIn(Math.floor(ms / HOUR_MS) * HOUR_MS)
+    return atWall(offset === null ? wall(ms) : ms + offset)
   }
 }
 
@@ -142,17 +163,6 @@ function byWalking(expression: string, zone: string, from: number, to: number): 
   }
   const matches = (shown: Shown): boolean =>
     fields.minutes.has(shown.minute) && fields.hours.has(shown.hour) && fields.months.has(shown.month) && dayMatches(shown)
-  const atWall = (wall: number): Shown => {
-    const date = new Date(wall)
-    return {
-      minute: date.getUTCMinutes(),
-      hour: date.getUTCHours(),
-      day: date.getUTCDate(),
-      month: date.getUTCMonth() + 1,
-      weekday: date.getUTCDay(),
-      wall,
-    }
-  }
   const clock = clockOf(zone)
   const found: string[] = []
   const begin = from - 26 * 60 * MINUTE_MS
@@ -180,11 +190,12 @@ const zones = [
 
 /** The instants at which the clock of a zone is set in a year. */
 function changesIn(zone: string, year: number): number[] {
-  const clock = clockOf(zone)
+  const wall = wallOf(zone)
   const found: number[] = []
-  const HOUR_MS = 60 * MINUTE_MS
-  for (let at = Date.UTC(year, 0, 1); at < Date.UTC(year + 1, 0, 1); at += HOUR_MS)
-    if (clock(at + HOUR_MS).wall - clock(at).wall !== HOUR_MS) found.push(at)
+  const isSet = (from: number, to: number): boolean => wall(to) - wall(from) !== to - from
+  for (let day = Date.UTC(year, 0, 1); day < Date.UTC(year + 1, 0, 1); day += 24 * HOUR_MS)
+    if (isSet(day, day + 24 * HOUR_MS))
+      for (let at = day; at < day + 24 * HOUR_MS; at += HOUR_MS) if (isSet(at, at + HOUR_MS)) found.push(at)
   return found
 }
 
