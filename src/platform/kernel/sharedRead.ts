@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** The longest pause before a read for callers that came during the one before. */
+/** The longest pause before a read of the thread itself for callers that came during the one before. */
 const MAX_REST_MS = 50
 
 interface Caller<T> {
@@ -14,8 +14,9 @@ interface Caller<T> {
  * took, so a flood of callers costs at most half of one thread.
  *
  * @param read reads the current state; its rejection is passed to the callers that share it
+ * @param maxRestMs the longest rest; 0 for a read that costs this thread nothing, because another program does it
  */
-export function createSharedRead<T>(read: () => Promise<T>): () => Promise<T> {
+export function createSharedRead<T>(read: () => Promise<T>, maxRestMs: number = MAX_REST_MS): () => Promise<T> {
   let waiting: Caller<T>[] = []
   let isReading = false
 
@@ -35,7 +36,7 @@ export function createSharedRead<T>(read: () => Promise<T>): () => Promise<T> {
       waiting = []
       const startedAt = performance.now()
       await readFor(callers)
-      if (waiting.length > 0) await sleep(Math.min(performance.now() - startedAt, MAX_REST_MS))
+      if (waiting.length > 0 && maxRestMs > 0) await sleep(Math.min(performance.now() - startedAt, maxRestMs))
     }
     isReading = false
   }
@@ -49,14 +50,14 @@ export function createSharedRead<T>(read: () => Promise<T>): () => Promise<T> {
 }
 
 /**
- * The same for many things, each of which is shared by those who ask for it.
- * @param read reads the current state of what a key names
+ * The same for many things, each of which is shared by those who ask for it, without a rest.
+ * @param read reads the current state of what a key names, from the database
  */
 export function createSharedReads<T>(read: (key: string) => Promise<T>): (key: string) => Promise<T> {
   const open = new Map<string, { readonly ask: () => Promise<T>; callers: number }>()
 
   return async (key) => {
-    const entry = open.get(key) ?? { ask: createSharedRead(() => read(key)), callers: 0 }
+    const entry = open.get(key) ?? { ask: createSharedRead(() => read(key), 0), callers: 0 }
     open.set(key, entry)
     entry.callers += 1
     try {
