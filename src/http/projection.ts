@@ -101,7 +101,7 @@ const noHeaders: Readonly<Record<string, string>> = Object.freeze({})
 
 /** Projects an answer. */
 export function project(answer: unknown, projection: Projection): ProjectedBody {
-  if (answer instanceof JsonText && isComplete(projection)) return { body: answer.text, headers: noHeaders }
+  if (answer instanceof JsonText && isComplete(projection)) return { body: answer.text(), headers: noHeaders }
   const value = plainValue(answer)
   const isMinimal = projection.isMinimal && hasId(value)
   const part = isMinimal ? pickFields(value, MINIMAL) : projection.fields === null ? value : pickFields(value, projection.fields)

@@ -45,8 +45,7 @@ type Summary = Row<typeof costSummaryView>
 type CostEvent = Row<typeof costEventView>
 
 const companyId = param('companyId', 'uuid')
-const spending = (keys: string): SQL => sql`(${spendingBy(sql.raw(keys), givenRange)}) spending`
-const spendingAndRuns = (keys: string): SQL => sql`(${spendingAndRunsBy(sql.raw(keys), givenRange)}) spending`
+const spendingAndRuns = (keys: string): SQL => sql`(${spendingAndRunsBy(givenRange, sql.raw(keys))}) spending`
 
 // A deleted agent or project has no name any more, and what it spent stays.
 const agentField = (column: SQL): SQL => sql`(select ${column} from ${agents} a where a.id = agent_id and a.company_id = ${companyId})`
@@ -56,7 +55,7 @@ const billing = sql`provider, biller, billing_type as "billingType", model`
 
 const summary = statement<RangeParams, Omit<Summary, 'utilizationPercent'>>('cost_summary').read(sql`
   select c.id as "companyId", c.budget_monthly_cents as "budgetCents", s.*
-  from ${companies} c cross join (select ${spentCents} as "spendCents", ${unpricedEvents} as "unpricedEventCount" from ${spending('biller')}) s
+  from ${companies} c cross join (select ${spentCents} as "spendCents", ${unpricedEvents} as "unpricedEventCount" from (${spendingBy(givenRange)}) spending) s
   where c.id = ${companyId}`)
 
 /** The spending of a company, next to its monthly budget. @throws Refusal `not_found` */
@@ -82,7 +81,8 @@ export const listCostsByAgent = listOfSums(
 export const listCostsByAgentModel = listOfSums(
   statement<RangeParams, Row<typeof costByAgentModelView>>('cost_by_agent_model').read(sql`
     select agent_id as "agentId", ${agentName} as "agentName", ${billing}, ${sumColumns}
-    from (${spendingRows(givenRange)}) spending group by agent_id, provider, biller, billing_type, model
+    from (${spendingRows(givenRange, sql`agent_id, provider, biller, billing_type, model`)}) spending
+    group by agent_id, provider, biller, billing_type, model
     ${costliestFirst(sql`agent_id, provider, biller, billing_type, model`)}`),
 )
 
@@ -104,7 +104,7 @@ export const listCostsByBiller = listOfSums(
 export const listCostsByProject = listOfSums(
   statement<RangeParams, Row<typeof costByProjectView>>('cost_by_project').read(sql`
     select project_id as "projectId", ${projectName} as "projectName", ${sumColumns}
-    from ${spending('project_id')} group by project_id ${costliestFirst(sql`project_id`)}`),
+    from (${spendingBy(givenRange, sql`project_id`)}) spending group by project_id ${costliestFirst(sql`project_id`)}`),
 )
 
 const lastHours = sql`select name, hours, (now() - make_interval(hours => hours)) at time zone 'UTC' as starts, now() at time zone 'UTC' as ends
@@ -112,7 +112,7 @@ const lastHours = sql`select name, hours, (now() - make_interval(hours => hours)
 
 const windowSpend = statement<{ companyId: string }, Row<typeof windowSpendView>>('cost_window_spend').read(sql`
   select provider, biller, name as "window", hours as "windowHours", ${sumColumns}
-  from (${spendingBy(sql`provider, biller`, lastHours)}) spending group by provider, biller, name, hours ${costliestFirst(sql`hours, provider, biller`)}`)
+  from (${spendingBy(lastHours, sql`provider, biller`)}) spending group by provider, biller, name, hours ${costliestFirst(sql`hours, provider, biller`)}`)
 
 /** The spending with each provider in the last 5 hours, 24 hours and 7 days. */
 export const listWindowSpend = async (ctx: Ctx): Promise<Row<typeof windowSpendView>[]> =>

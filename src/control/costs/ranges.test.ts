@@ -1,9 +1,11 @@
+import { getTableColumns } from 'drizzle-orm'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { addCostEvents, CENT } from '../../dev/testing/costEvents.ts'
 import type { PlantedEvent } from '../../dev/testing/costEvents.ts'
 import { seededRandom } from '../../dev/testing/seededRandom.ts'
 import { useServer, world } from '../../dev/testing/world.ts'
 import type { World } from '../../dev/testing/world.ts'
+import { costRollups } from '../../model/costs.ts'
 import { statement } from '../../platform/db/statement.ts'
 import { givenRange, partsOf, rangeParams } from './ranges.ts'
 import type { RangeParams } from './ranges.ts'
@@ -217,6 +219,13 @@ describe('the sum of a range', () => {
       expect(await read('by-biller', to)).toMatchObject([{ modelCount: 1, providerCount: 1 }])
     }
     expect(await read('by-biller', '2024-02-14T10:18:00.000Z')).toMatchObject([{ modelCount: 2 }])
+  })
+
+  test('The sums have their columns in the order of their table, so that each of its rows is read as a whole', async () => {
+    const { rows } = await server().database.sql.query<{ name: string }>(
+      `select attname as name from pg_attribute where attrelid = 'cost_rollups'::regclass and attnum > 0 order by attnum`,
+    )
+    expect(Object.values(getTableColumns(costRollups)).map(({ name }) => name)).toEqual(rows.map(({ name }) => name))
   })
 
   test('A run counts once for each class of billing, in one part of a divided range', async () => {

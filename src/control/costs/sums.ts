@@ -1,6 +1,6 @@
 // The sums of what was spent in a range of time, before they are grouped.
 
-import { sql } from 'drizzle-orm'
+import { getTableColumns, sql } from 'drizzle-orm'
 import type { SQL } from 'drizzle-orm'
 import { costEvents, costRollups, runCosts } from '../../model/costs.ts'
 import { centsSql, isSubscriptionSql } from '../../model/money.ts'
@@ -13,57 +13,60 @@ const counters = ['microcents', 'input_tokens', 'cached_input_tokens', 'output_t
 export const summedCounters = sql.raw(counters.map((name) => `sum(${name})::bigint as ${name}`).join(', '))
 // Multiplied as an integer: a sum of integers is a numeric, and there are seven for each key of each part.
 const signedSums = sql.raw(counters.map((name) => `sum(${name})::bigint * part.sign as ${name}`).join(', '))
+const signedCounters = sql.raw(counters.map((name) => `${name} * part.sign as ${name}`).join(', '))
+
+const columns = Object.values(getTableColumns(costRollups)).map(({ name }) => name)
+/** Something else in the form of a row of sums: each column from `values`, or else as `other` says. */
+const asSum = (values: Readonly<Record<string, string>>, other = (name: string): string => name): SQL =>
+  sql.raw(columns.map((name) => values[name] ?? other(name)).join(', '))
+const ofNoUnit = { grain: 'null::text', bucket: 'null::timestamptz', shard: 'null::smallint' }
+const eventAsSum = asSum({
+  ...ofNoUnit,
+  event_count: '1::bigint',
+  unpriced_count: '(not is_priced)::int::bigint',
+  run_count: '0::bigint',
+})
+const noCounters = Object.fromEntries(counters.map((name) => [name, '0::bigint']))
+const runAsSum = asSum({ ...ofNoUnit, ...noCounters, run_count: '1::bigint' }, (name) => `e.${name}`)
 
 // A run counts where its first event of a class of billing is. There are few of these, so each is looked up.
 const firstEvents = sql`union all
-  select e.agent_id, e.project_id, e.provider, e.biller, e.billing_type, e.model, 0, 0, 0, 0, 0, 0, 1
-  from (select first_event_id from ${runCosts} where part.grain = 'event' and ${ofPart(sql`first_occurred_at`)}) r
+  select ${runAsSum} from (select first_event_id from ${runCosts} where part.grain = 'event' and ${ofPart(sql`first_occurred_at`)}) r
   join ${costEvents} e on e.id = r.first_event_id`
+
+// All columns of the sums, in the order of their table, whatever a read needs of them: Postgres then hands on each row as it lies on its page, and
+// does not pick columns from it first. Without `offset 0` the planner would divide the union, and pick the columns behind each scan after all.
+const entriesWith = (runsOfEvents: SQL): SQL => sql`
+  select ${sql.raw(columns.join(', '))} from ${costRollups} where grain = part.grain and ${ofPart(sql`bucket`)}
+  union all
+  select ${eventAsSum} from ${costEvents} where part.grain = 'event' and ${ofPart(sql`occurred_at`)} ${runsOfEvents} offset 0`
+
+const [entries, entriesAndRuns] = [entriesWith(sql``), entriesWith(firstEvents)]
+
+const addedUp = (entriesOfPart: SQL, ranges: SQL, keys?: SQL): SQL => {
+  const [keysAnd, grouped] = keys === undefined ? [sql``, sql``] : [sql`${keys}, `, sql`group by ${keys}`]
+  return sql`select part.*, s.* from (${partsOf(ranges)}) part
+    cross join lateral (select ${keysAnd}${signedSums} from (${entriesOfPart}) entry ${grouped}) s`
+}
 
 /**
  * The spending of the company of the parameter `companyId` in each range: rows by the keys, several for one of these, with the columns of the range.
  * The sum of their counters is that of the range. Keys whose `event_count` adds up to 0 have no events in it: one part had what another took away.
  * It reads the sums of the largest units that fit, and events only for what is left of twenty minutes; these from the index alone.
- * @param keys columns of the sums, separated by commas
  * @param ranges as for `partsOf`
+ * @param keys columns of the sums, separated by commas; left out for the spending as a whole
  */
-export const spendingBy = (keys: SQL, ranges: SQL): SQL => spendingWith(keys, ranges, sql``)
+export const spendingBy = (ranges: SQL, keys?: SQL): SQL => addedUp(entries, ranges, keys)
 
 /** The same with `run_count`, which is 0 otherwise. Only lists that show runs read it. */
-export const spendingAndRunsBy = (keys: SQL, ranges: SQL): SQL => spendingWith(keys, ranges, firstEvents)
-
-const signed = (values: readonly string[]): SQL =>
-  sql.raw(values.map((value, index) => `${value} * part.sign as ${counters[index]}`).join(', '))
-const dimensions = sql.raw('agent_id, project_id, provider, biller, billing_type, model')
-const ofEvent = [
-  'microcents',
-  'input_tokens',
-  'cached_input_tokens',
-  'output_tokens',
-  '1::bigint',
-  '(not is_priced)::int::bigint',
-  '0::bigint',
-]
+export const spendingAndRunsBy = (ranges: SQL, keys: SQL): SQL => addedUp(entriesAndRuns, ranges, keys)
 
 /**
- * The same as `spendingBy`, but each sum and event as a row of its own. It is cheaper for a list of many keys: to finish the sums of each key in each
- * part costs more there than to multiply each row by the sign of its part.
+ * The same as `spendingBy` for a single range, but each sum and event as a row of its own, without the columns of the range. It is cheaper for a list
+ * of many keys: to finish the sums of each key in each part costs more there than to multiply each row by the sign of its part.
  */
-export const spendingRows = (ranges: SQL): SQL => sql`
-  select part.*, entry.* from (${partsOf(ranges)}) part cross join lateral (
-    select ${dimensions}, ${signed(counters)} from ${costRollups} where grain = part.grain and ${ofPart(sql`bucket`)}
-    union all
-    select ${dimensions}, ${signed(ofEvent)} from ${costEvents} where part.grain = 'event' and ${ofPart(sql`occurred_at`)}) entry`
-
-const spendingWith = (keys: SQL, ranges: SQL, runsOfEvents: SQL): SQL => sql`
-  select part.*, s.* from (${partsOf(ranges)}) part cross join lateral (
-    select ${keys}, ${signedSums} from (
-      select agent_id, project_id, provider, biller, billing_type, model, ${sql.raw(counters.join(', '))}
-      from ${costRollups} where grain = part.grain and ${ofPart(sql`bucket`)}
-      union all
-      select agent_id, project_id, provider, biller, billing_type, model, microcents, input_tokens, cached_input_tokens, output_tokens,
-        1, (not is_priced)::int, 0
-      from ${costEvents} where part.grain = 'event' and ${ofPart(sql`occurred_at`)} ${runsOfEvents}) entry group by ${keys}) s`
+export const spendingRows = (range: SQL, keys: SQL): SQL => sql`
+  select ${keys}, ${signedCounters} from (${partsOf(range)}) part cross join lateral (${entries}) entry`
 
 const total = (column: SQL, condition?: SQL): SQL =>
   sql`coalesce(sum(${column})${condition === undefined ? sql`` : sql` filter (where ${condition})`}, 0)::bigint`

@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { mkdirSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { makeHome, removeHome, signalAll } from '../testing/serverProcess.ts'
+import { makeHomeOnDisk, removeHome, signalAll } from '../testing/serverProcess.ts'
 import { seededRandom } from '../testing/seededRandom.ts'
 import { checkoutAll } from '../testing/loadGenerator.ts'
 import { startNemesis } from './nemesis.ts'
@@ -66,7 +66,7 @@ export interface ChaosTestOptions extends Options {
 
 /** Runs one chaos test: setup, load with faults, drain, and the check of every property. Removes its processes and files. */
 export async function runChaosTest(options: ChaosTestOptions): Promise<Report> {
-  const home = makeHome()
+  const home = makeHomeOnDisk()
   const marker = randomUUID()
   const findings = collectFindings()
   const startedAt = performance.now()

@@ -1,16 +1,13 @@
 import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { buildPackage, packedManifest } from '../../launch/package.js'
+import { madeOnce } from './madeOnce.ts'
+import { packageFolder } from './workFolder.ts'
 
 const root = path.resolve(import.meta.dirname, '../../..')
 
-/**
- * Puts the package together in a folder, without its types: the compiled program and the files beside it, and links to the packages that its
- * description names. It is what `npm pack` and an install make, in a fifth of the time.
- */
-export async function assemblePackage(place: string): Promise<void> {
+async function buildInto(place: string): Promise<void> {
   const checkout = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as Record<string, unknown>
-  mkdirSync(place, { recursive: true })
   const built = await buildPackage(Object.keys(checkout['optionalDependencies'] as object), {
     target: path.join(place, 'dist'),
     hasTypes: false,
@@ -23,4 +20,12 @@ export async function assemblePackage(place: string): Promise<void> {
     mkdirSync(path.dirname(path.join(place, 'node_modules', name)), { recursive: true })
     symlinkSync(path.join(root, 'node_modules', name), path.join(place, 'node_modules', name))
   }
+}
+
+/**
+ * Puts the package together in a folder, without its types: the compiled program and the files beside it, and links to the packages that its
+ * description names. It is what `npm pack` and an install make, in a fifth of the time. It is compiled once in a run, and each caller has a copy.
+ */
+export async function assemblePackage(place: string): Promise<void> {
+  cpSync(await madeOnce(packageFolder, buildInto), place, { recursive: true, verbatimSymlinks: true })
 }

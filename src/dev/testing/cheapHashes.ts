@@ -1,5 +1,5 @@
 // Hashes of passwords that cost nothing, for the servers inside of tests: a real one takes 60 ms of a processor, and tests of limits make hundreds.
-// The program knows nothing of this file. Servers in processes of their own make real ones (`src/server/process.guesses.test.ts`).
+// The program knows nothing of this file. Servers in processes of their own make real ones (`src/server/guesses.process.test.ts`).
 
 import crypto from 'node:crypto'
 import type { ScryptOptions } from 'node:crypto'

@@ -3,7 +3,7 @@ import path from 'node:path'
 import type { TestProject } from 'vitest/node'
 import { startTestCluster } from '../../testing/host/cluster.ts'
 import type { Login } from '../../testing/host/cluster.ts'
-import { clusterFolder, readyHomeFolder, workFolder } from './workFolder.ts'
+import { clusterFolder, packageFolder, readyHomeFolder, workFolder } from './workFolder.ts'
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -23,6 +23,6 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   project.provide('application', cluster.application)
   return async () => {
     await cluster.stop()
-    for (const folder of [home, workFolder, readyHomeFolder]) rmSync(folder, { recursive: true, force: true })
+    for (const folder of [home, workFolder, readyHomeFolder, packageFolder]) rmSync(folder, { recursive: true, force: true })
   }
 }

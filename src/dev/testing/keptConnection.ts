@@ -26,7 +26,7 @@ function wholeAnswer(received: string): { readonly text: string; readonly isLast
 
 const open = (url: string): Socket => {
   const { hostname, port } = new URL(url)
-  // What a connection ends with is looked at by the request that is under way; between two requests it says nothing.
+  // The request that is under way looks at how its connection ends; between two requests the end says nothing.
   return connect({ host: hostname, port: Number(port), noDelay: true }).on('error', () => {})
 }
 
@@ -54,7 +54,7 @@ const exchangeOn = (socket: Socket, bytes: Uint8Array): Promise<{ readonly text:
 export function keepConnection(url: () => string): SendKept & { end(): void } {
   let socket: Socket | null = null
   const send = async (bytes: Uint8Array): Promise<RawResponse> => {
-    // What a server closes between two requests is seen in the next turn of the loop.
+    // A connection that the server closes between two requests is seen as closed in the next turn of the loop.
     if (socket !== null) await new Promise(setImmediate)
     if (socket === null || socket.destroyed || socket.readableEnded) socket = open(url())
     const { text, isLast } = await exchangeOn(socket, bytes)

@@ -2,46 +2,19 @@
 // run of tests pays for it, and the others get a copy of its home. Tests about first starts take an empty folder.
 
 import { execFile } from 'node:child_process'
-import { existsSync, lstatSync, mkdirSync, renameSync, rmSync } from 'node:fs'
+import { lstatSync } from 'node:fs'
 import path from 'node:path'
 import { promisify } from 'node:util'
-import { makeHome, pollFor, spawnServerProcess } from './serverProcess.ts'
+import { madeOnce } from './madeOnce.ts'
+import { spawnServerProcess } from './serverProcess.ts'
 import { readyHomeFolder } from './workFolder.ts'
 
-const made = path.join(readyHomeFolder, 'home')
-
-/** Whether this caller is the first of the run, which makes the home for all. */
-function isFirst(): boolean {
-  try {
-    mkdirSync(readyHomeFolder, { mode: 0o755 })
-    return true
-  } catch {
-    return false
-  }
-}
-
-async function makeReadyHome(): Promise<void> {
-  const home = makeHome()
+async function makeReadyHome(home: string): Promise<void> {
   const server = spawnServerProcess({ home })
   try {
     await server.url()
   } finally {
     await server.stop()
-  }
-  renameSync(home, made)
-}
-
-/** Makes the home, or waits for the test that makes it. When that fails, the next one tries. */
-async function ensureMade(): Promise<void> {
-  while (!existsSync(made)) {
-    if (isFirst()) {
-      await makeReadyHome().catch((error: unknown) => {
-        rmSync(readyHomeFolder, { recursive: true, force: true })
-        throw error
-      })
-      return
-    }
-    await pollFor('another test has made a home', () => existsSync(made) || !existsSync(readyHomeFolder))
   }
 }
 
@@ -51,7 +24,7 @@ async function ensureMade(): Promise<void> {
  * @returns the folder
  */
 export async function fillHome(folder: string, account?: { readonly uid: number; readonly gid: number }): Promise<string> {
-  await ensureMade()
+  const made = await madeOnce(readyHomeFolder, makeReadyHome)
   const run = promisify(execFile)
   // The data of a server that could not enter its home is elsewhere, and two servers cannot share it.
   const isElsewhere = lstatSync(path.join(made, 'server', 'postgres')).isSymbolicLink()

@@ -11,6 +11,7 @@ import { pathToFileURL } from 'node:url'
 import { onTestFinished } from 'vitest'
 import type { ConnectionOptions } from '../../platform/db/driver/client.ts'
 import { unmetered } from './unmetered.ts'
+import { clusterFolder } from './workFolder.ts'
 
 /** A machine is allowed to be this slow before a test gives up waiting for an event. */
 const TIMEOUT_MS = 45_000
@@ -114,9 +115,19 @@ export function temporaryHome(): string {
   return folder
 }
 
-/** The same for several tests; passable, or a Postgres that must not be root would have to live outside of it. */
+/**
+ * The same for several tests, in memory where there is room, as the Postgres of the tests. Passable, or a Postgres that must not be root would
+ * have to live outside of it.
+ */
 export function makeHome(): string {
-  const folder = realpathSync(mkdtempSync(path.join(tmpdir(), 'paperclip-life-')))
+  return makePassable(clusterFolder())
+}
+
+/** The same on a disk, where what is measured depends on it. */
+export const makeHomeOnDisk = (): string => makePassable(tmpdir())
+
+function makePassable(parent: string): string {
+  const folder = realpathSync(mkdtempSync(path.join(parent, 'paperclip-life-')))
   chmodSync(folder, 0o755)
   return folder
 }

@@ -8,6 +8,9 @@ export const workFolder = path.join(tmpdir(), `paperclip-work-${process.pid}`)
 /** The home that `readyHome.ts` copies, made when the first test of a run asks for one. */
 export const readyHomeFolder = path.join(tmpdir(), `paperclip-ready-${process.pid}`)
 
+/** The package that `assembledPackage.ts` copies, compiled when the first test of a run asks for it. */
+export const packageFolder = path.join(tmpdir(), `paperclip-built-${process.pid}`)
+
 /** The room that the Postgres of a run needs: a clone for each file that runs, and 1 GB of WAL at most. */
 const ROOM_BYTES = 4 * 1024 ** 3
 

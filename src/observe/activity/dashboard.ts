@@ -18,6 +18,7 @@ import { hasLease, isUnended, runs } from '../../model/runs.ts'
 import { needsAttentionSql, webhookEndpoints } from '../../model/webhooks.ts'
 import { param, statement } from '../../platform/db/statement.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
+import { createSharedReads } from '../../platform/kernel/sharedRead.ts'
 import type { badgesView, dashboardView } from './dashboardViews.ts'
 
 type Dashboard = z.input<typeof dashboardView>
@@ -76,9 +77,19 @@ const dashboardQuery = statement<{ companyId: string }, Counts>('dashboard').rea
     (select count(*)::int from ${webhookEndpoints} w where w.company_id = c.id and ${needsAttentionSql('w')}) as "stoppedWebhooks"
   from ${companies} c where c.id = ${param('companyId')}`)
 
+// Every open page of the console polls it, and reads it anew after each event. Those who ask at the same time share a read, which says the same
+// to all of them. Agents and the board have places of their own at the database, so they do not wait for each other here.
+const dashboardReads = new WeakMap<Ctx['store']['read'], (companyId: string) => Promise<Counts | undefined>>()
+
+function readCounts({ read }: Ctx['store'], companyId: string): Promise<Counts | undefined> {
+  const ask = dashboardReads.get(read) ?? createSharedReads(async (id) => (await read.run(dashboardQuery, { companyId: id }))[0])
+  dashboardReads.set(read, ask)
+  return ask(companyId)
+}
+
 /** The current state of a company in numbers. @throws Refusal `not_found` */
 export async function readDashboard(ctx: Ctx): Promise<Dashboard> {
-  const [row] = await ctx.store.read.run(dashboardQuery, { companyId: companyOf(ctx) })
+  const row = await readCounts(ctx.store, companyOf(ctx))
   if (row === undefined) refuse('not_found', { message: 'Company not found' })
   const { pausedByBudget, ...agentCounts } = row.agents
   const { spentCents, activeIncidents } = row

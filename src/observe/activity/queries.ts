@@ -146,7 +146,7 @@ const cursorOf = (row: RawRow): string => encodeCursor([Number(row[SEQ])])
 export const presentActivity = (actor: Actor, page: Page<RawRow>): Promise<Page<JsonText<Activity>>> =>
   mapPage(page, (row) => {
     const isShown = seesDetailsOf(actor, row[ENTITY_TYPE] as string)
-    return new JsonText(`{${membersOf(isShown ? row : row.with(DETAILS, null))}}`)
+    return new JsonText(() => `{${membersOf(isShown ? row : row.with(DETAILS, null))}}`)
   })
 
 /** Audit rows of a company, newest first, without the rows of hidden issues: as Postgres sends them, for `presentActivity`. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createSharedRead } from './sharedRead.ts'
+import { createSharedRead, createSharedReads } from './sharedRead.ts'
 
 /** A read that the test ends, and the numbers of the reads that have begun. */
 function controlledRead() {
@@ -36,4 +36,23 @@ test('A read that fails is reported to the callers that share it, and the next c
   while (ends.length < 2) await new Promise(setImmediate)
   ends[1]?.()
   expect(await second).toBe(2)
+})
+
+test('Callers share a read with those who ask for the same, and one that has no callers left begins anew', async () => {
+  const begun: string[] = []
+  const ends: (() => void)[] = []
+  const read = createSharedReads((key) => {
+    begun.push(key)
+    return new Promise<string>((resolve) => ends.push(() => resolve(`${key} ${begun.length}`)))
+  })
+  const asked = [read('a'), read('b'), read('a'), read('a')]
+  expect(begun).toEqual(['a', 'b'])
+  for (const end of ends) end()
+  while (begun.length < 3) await new Promise(setImmediate)
+  ends[2]?.()
+  expect(await Promise.all(asked)).toEqual(['a 2', 'b 2', 'a 3', 'a 3'])
+  const later = read('a')
+  expect(begun).toEqual(['a', 'b', 'a', 'a'])
+  ends[3]?.()
+  expect(await later).toBe('a 4')
 })

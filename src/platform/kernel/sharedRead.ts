@@ -47,3 +47,23 @@ export function createSharedRead<T>(read: () => Promise<T>): () => Promise<T> {
       if (!isReading) serve().catch(reject)
     })
 }
+
+/**
+ * The same for many things, each of which is shared by those who ask for it.
+ * @param read reads the current state of what a key names
+ */
+export function createSharedReads<T>(read: (key: string) => Promise<T>): (key: string) => Promise<T> {
+  const open = new Map<string, { readonly ask: () => Promise<T>; callers: number }>()
+
+  return async (key) => {
+    const entry = open.get(key) ?? { ask: createSharedRead(() => read(key)), callers: 0 }
+    open.set(key, entry)
+    entry.callers += 1
+    try {
+      return await entry.ask()
+    } finally {
+      entry.callers -= 1
+      if (entry.callers === 0) open.delete(key)
+    }
+  }
+}

@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { openPool } from '../../platform/db/driver/client.ts'
+import type { Pool } from '../../platform/db/driver/client.ts'
 import { migrate } from '../../platform/db/migrate.ts'
 import { startEmbedded } from '../../platform/embedded/index.ts'
 import { CLOCK_SQL } from './clock.ts'
@@ -56,11 +58,25 @@ export async function startTestCluster({ home, furtherSql = '' }: ClusterOptions
   return { owner, application, stop: () => postgres.stop() }
 }
 
-/** The statement that clones the template, which takes about 40 ms. @param name of the new database, letters, digits and `_` only */
-export const cloneSql = (name: string): string => `create database ${name} template ${TEMPLATE}`
+/**
+ * The statement that clones the template, which takes about 20 ms. It copies files; to write each page to the log, as Postgres does by default, takes
+ * twice as long where nothing is flushed to a disk. @param name of the new database, letters, digits and `_` only
+ */
+export const cloneSql = (name: string): string => `create database ${name} template ${TEMPLATE} strategy file_copy`
 
-/** The statement that removes a clone and ends the sessions that use it. */
-export const dropSql = (name: string): string => `drop database ${name} with (force)`
+/** How often, and after how many milliseconds each time, `dropDatabase` looks whether the sessions have ended. */
+const [LOOKS, LOOK_MS] = [20, 5]
+
+/**
+ * Removes a clone, and ends the sessions that use it.
+ * @param admin a pool of the owner on a database that stays
+ */
+export async function dropDatabase(admin: Pool, name: string): Promise<void> {
+  // A session takes a moment to end. Postgres itself looks for it again after 100 ms only.
+  const endSessions = async () => await admin.query('select pg_terminate_backend(pid) from pg_stat_activity where datname = $1', [name])
+  for (let look = 0; look < LOOKS && (await endSessions()).rows.length > 0; look += 1) await sleep(LOOK_MS)
+  await admin.query(`drop database ${name} with (force)`)
+}
 
 /** Moves the clock of a database; the one parameter is an interval as Postgres reads it. */
 export const MOVE_CLOCK_SQL = 'update clock.shift set added = added + $1::interval'

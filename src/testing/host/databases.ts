@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Pool } from '../../platform/db/driver/client.ts'
-import { cloneSql, dropSql } from './cluster.ts'
+import { cloneSql, dropDatabase } from './cluster.ts'
 
 /** The databases of the servers of a host. */
 export interface Databases {
@@ -31,7 +31,7 @@ export function createDatabases(admin: Pool): Databases {
       return taken
     },
     async drop(name) {
-      await admin.query(dropSql(name))
+      await dropDatabase(admin, name)
     },
   }
 }

@@ -2,6 +2,8 @@ import { describe, expect, test } from 'vitest'
 import { expectRefused } from '../../dev/testing/holds.ts'
 import { useServer, world } from '../../dev/testing/world.ts'
 import type { Client, World } from '../../dev/testing/world.ts'
+import { PAGE_BYTES } from '../../platform/kernel/page.ts'
+import { listIssues } from './list.ts'
 import { labelledIssueView } from './views.ts'
 
 const server = useServer()
@@ -161,6 +163,21 @@ describe('GET /companies/:companyId/issues', () => {
     expect(paged).toEqual(allIds)
     expect(allIds).toHaveLength(7)
     await expectRefused(server(), () => server().board.get(`/api/companies/${here.company.id}/issues?after=bogus`), 400, 'malformed_cursor')
+  })
+
+  test('A page has no JSON of its rows before it is sent: theirs may be six times as long, and the page then ends early', async () => {
+    const here = await world(server())
+    await server().database.sql.query(
+      `insert into issues (company_id, title, issue_number, identifier, description)
+       select $1, 'Escaped', 700000 + n, 'ESC-' || n, repeat($2, 100000) from generate_series(1, 39) n`,
+      [here.company.id, '\u0001'],
+    )
+    const read = () => listIssues(server().store.read, here.company.id, {}, { limit: 1000 })
+    await read()
+    const before = process.memoryUsage().heapUsed
+    const page = await read()
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(2.5 * PAGE_BYTES)
+    expect([page.items.length, page.items[0]?.value().title]).toEqual([39, 'Escaped'])
   })
 
   test('An agent lists the issues of its own company only', async () => {

@@ -74,12 +74,10 @@ function membersOfLabels(row: RawRow): { labels: string; ids: string } {
 
 const updatedAtOf = (row: RawRow): string => fromPostgres(row[UPDATED_AT] as string)
 
-function itemOf(row: RawRow, personal: string): JsonText<IssueListRow> {
+function textOf(row: RawRow, personal: string): string {
   const { labels, ids } = membersOfLabels(row)
   const run = row[RUN] === null ? 'null' : `{${membersOfRun(row)}}`
-  return new JsonText(
-    `{${membersOfIssue(row)},"labels":${labels},"activeRun":${run},"lastActivityAt":"${updatedAtOf(row)}"${personal},"labelIds":${ids}}`,
-  )
+  return `{${membersOfIssue(row)},"labels":${labels},"activeRun":${run},"lastActivityAt":"${updatedAtOf(row)}"${personal},"labelIds":${ids}}`
 }
 
 /** Behind the other columns of a search comes the rank of the match. Without a search, fields of the row itself order the list. */
@@ -93,12 +91,12 @@ interface ListRows {
 }
 
 export const usualRows: ListRows = {
-  itemOf: (row) => itemOf(row, ''),
+  itemOf: (row) => new JsonText(() => textOf(row, '')),
   cursorOf: (row) => cursorOf(row, row[PERSONAL]),
 }
 
 /** For a list with the columns of a person. */
 export const rowsOfPerson: ListRows = {
-  itemOf: (row) => itemOf(row, `,${personalMembers(row)}`),
+  itemOf: (row) => new JsonText(() => textOf(row, `,${personalMembers(row)}`)),
   cursorOf: (row) => cursorOf(row, row[PERSONAL + personalColumns.length]),
 }

@@ -25,6 +25,9 @@ const rowsOf = statement<{ count: number; size: number }, { number: number; text
 const fewRows = statement<{ count: number }, { number: number }>('test_bounded_few').read(sql`
   select number from generate_series(1, ${param('count', 'int')}) as number`)
 
+const limitedRows = statement<{ limit: number }, { number: number }>('test_bounded_limited').read(sql`
+  select number from generate_series(1, 1000) as number limit ${param('limit', 'int')}`)
+
 /** Counts the messages for the server that end a batch: synchronizations and flushes. */
 function countWrites(stream: Socket): () => number {
   let batches = 0
@@ -84,6 +87,22 @@ test('A short read is one round trip once its statement is described, and one wi
   }
   // The first read is described. From the third on the list is known to be long, until it is short again.
   expect(sent).toEqual([2, 1, 4, 3, 3, 3, 2, 1])
+})
+
+test('A page that one portion holds leaves a list long', async () => {
+  const { pool } = await openOne()
+  const connection = await pool.connect()
+  connection.release()
+  const { stream } = (connection as unknown as { connection: { stream: Socket } }).connection
+  const sent: number[] = []
+  for (const maxRows of [201, 201, 51, 201]) {
+    const writes = countWrites(stream)
+    const { rows } = await runPageOn(pool, limitedRows, { limit: maxRows }, maxRows)
+    expect(rows).toHaveLength(maxRows)
+    sent.push(writes())
+  }
+  // The first read is described, the second finds that the list is long. The last one is not sent twice.
+  expect(sent.slice(1)).toEqual([4, 1, 3])
 })
 
 test('A connection works after a bounded read that failed in its first portion or in a later one', async () => {

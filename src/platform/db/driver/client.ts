@@ -235,16 +235,18 @@ export async function runPageOn<P, R>(
   maxRows: number,
 ): Promise<BoundedRows<R>> {
   const bound = { name, text, values: values(params), isRaw }
+  // A page that one portion holds says nothing about larger pages of the same statement.
+  const rememberedAs = maxRows > FIRST_ROWS ? name : undefined
   try {
-    if (name !== undefined && !longLists.has(name)) {
+    if (rememberedAs !== undefined && !longLists.has(rememberedAs)) {
       const short = new BoundedQuery(bound, maxRows, PAGE_BYTES, true)
       const rows = await submit<R>(pool, short)
       if (!short.isUnfinished) return { rows, isCut: short.isCut }
-      longLists.add(name)
+      longLists.add(rememberedAs)
     }
     const query = new BoundedQuery(bound, maxRows, PAGE_BYTES)
     const rows = await submit<R>(pool, query)
-    if (name !== undefined && rows.length < FIRST_ROWS) longLists.delete(name)
+    if (rememberedAs !== undefined && rows.length < FIRST_ROWS) longLists.delete(rememberedAs)
     return { rows, isCut: query.isCut }
   } catch (error) {
     if (error instanceof Error) Error.captureStackTrace(error)

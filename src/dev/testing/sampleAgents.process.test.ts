@@ -107,7 +107,7 @@ describe('The README', { timeout: SLOW_MS }, () => {
   test('Its tours run as they are printed, one after the other in one shell, and the hired agent is done', async () => {
     const tours = [...read('README.md').matchAll(/^```sh\n(.*?)^```$/gms)]
       .map(([, text = '']) => text)
-      // The tour of people needs a server where they sign in: `src/server/process.people.test.ts`.
+      // The tour of people needs a server where they sign in: `src/server/people.process.test.ts`.
       .filter((text) => text.includes('$api') && !text.includes('/auth/'))
     expect(tours).toHaveLength(3)
     const script = tours.join('\n').replace('http://127.0.0.1:3100', await server.url())

@@ -1,25 +1,41 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
-import { expect, onTestFinished, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { assemblePackage } from '../dev/testing/assembledPackage.ts'
 import { processesNaming } from '../dev/testing/processesNaming.ts'
-import { canStartAsOrdinary, ordinaryAccount, pollFor, tsx } from '../dev/testing/serverProcess.ts'
+import { canStartAsOrdinary, ordinaryAccount, pollFor } from '../dev/testing/serverProcess.ts'
 import { isFullCheck } from '../dev/testing/fullCheck.ts'
+import { clusterFolder } from '../dev/testing/workFolder.ts'
 
-const fixture = path.resolve(import.meta.dirname, 'child.fixture.ts')
+/** A test process that a test can kill: it makes a server, reports where, and goes on until it is killed or its input ends. */
+const program = `
+import { createTestServer } from './dist/testing.mjs'
+const server = await createTestServer()
+await server.issue()
+console.log(JSON.stringify({ url: server.url }))
+process.stdin.resume()
+process.stdin.on('end', () => process.exit(0))
+`
+
+/** The kit of the package: a test process and a host from the sources would be compiled at each start. */
+let place = ''
+beforeAll(async () => {
+  place = mkdtempSync(path.join(tmpdir(), 'pck-'))
+  chmodSync(place, 0o755)
+  await assemblePackage(place)
+  writeFileSync(path.join(place, 'child.mjs'), program)
+})
+afterAll(() => rmSync(place, { recursive: true, force: true }))
 
 /** A folder for the files of hosts, so that a test sees its own. */
 function temporaryFolder(): string {
-  const folder = mkdtempSync(path.join(tmpdir(), 'pct-'))
+  const folder = mkdtempSync(path.join(clusterFolder(), 'pct-'))
   chmodSync(folder, 0o777)
-  // The loader of TypeScript keeps there what it has compiled. It finds what it compiled for other tests, or compiles the whole program for each one.
-  const compiled = path.join(tmpdir(), `tsx-${process.geteuid?.() ?? 0}`)
-  mkdirSync(compiled, { recursive: true })
-  for (const uid of new Set([process.geteuid?.() ?? 0, ordinaryAccount.uid])) symlinkSync(compiled, path.join(folder, `tsx-${uid}`))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
   return folder
 }
@@ -36,7 +52,7 @@ interface Account {
 
 /** A test process. They share a host, because all of them are children of this process. */
 async function startChild(folder: string, account: Account = {}): Promise<Child> {
-  const child = spawn(process.execPath, ['--import', tsx, fixture], {
+  const child = spawn(process.execPath, [path.join(place, 'child.mjs')], {
     cwd: '/',
     env: { PATH: process.env['PATH'], HOME: folder, TMPDIR: folder },
     stdio: ['pipe', 'pipe', 'inherit'],
@@ -49,7 +65,7 @@ async function startChild(folder: string, account: Account = {}): Promise<Child>
 
 const isOpen = async (url: string): Promise<boolean> => (await fetch(`${url}/api/health`).catch(() => null)) !== null
 
-/** The folders of hosts. The loader of TypeScript has one of its own. */
+/** The folders of hosts. */
 const hostFolders = (folder: string): string[] => readdirSync(folder).filter((name) => name.startsWith('paperclip-'))
 
 async function expectNothingLeft(folder: string, urls: readonly string[]): Promise<void> {
@@ -82,7 +98,7 @@ test.each(accounts)(
     const count = isFullCheck ? 8 : 3
     const children = await Promise.all(Array.from({ length: count }, () => startChild(folder, account)))
     expect(new Set(children.map(({ url }) => url)).size).toBe(count)
-    expect(processesNaming(folder).filter((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('testing/host')).length).toBe(1)
+    expect(processesNaming(folder).filter((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('testHost.mjs')).length).toBe(1)
     plantDeadLocks(folder)
     const [first, ...others] = children
     first?.process.stdin?.end()
