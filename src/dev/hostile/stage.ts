@@ -1,6 +1,6 @@
 // The stage of a hostile agent: a real server, a company with a peer at work, another company, and the hostile agent itself.
 
-import { chownSync, existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { onTestFinished } from 'vitest'
 import { fillHome } from '../testing/readyHome.ts'
@@ -116,8 +116,7 @@ export async function uploadImage({ url, server }: Pick<Stage, 'url' | 'server'>
 
 /** Starts the server and fills it. The server is stopped in order with the test: its runs end with it. */
 export async function setStage({ account, env = {}, preload }: StageOptions): Promise<Stage> {
-  const home = account === undefined ? await fillHome(makeHome()) : makeHome()
-  if (account !== undefined) chownSync(home, account.uid, account.gid)
+  const home = await fillHome(makeHome(), account)
   const server = spawnServerProcess({
     home,
     env: { OPERATOR_SECRET: SERVER_CANARY, ...metered, ...env },

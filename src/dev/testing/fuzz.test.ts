@@ -238,7 +238,12 @@ describe('hostile headers', () => {
       for (const headers of fuzzHeaders)
         for (const credentials of [[], headerLines({ authorization: `Bearer ${rows.agent.key}` })]) {
           const all = [...credentials, ...headers, ...(body === undefined ? [] : ['Content-Type: application/json'])]
-          const response = await sendAlone({ method: route.method, target: request.path, headers: all, ...(body === undefined ? {} : { body }) })
+          const response = await sendAlone({
+            method: route.method,
+            target: request.path,
+            headers: all,
+            ...(body === undefined ? {} : { body }),
+          })
           expectSafeResponse(`${headers.join(' / ').slice(0, 200)} to ${id}`, response)
         }
       expectCleanLog()
