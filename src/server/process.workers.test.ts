@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { chownSync, existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { request } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 import path from 'node:path'
@@ -8,6 +8,7 @@ import WebSocket from 'ws'
 import { cloneDatabase } from '../dev/testing/database.ts'
 import type { TestDatabase } from '../dev/testing/database.ts'
 import { isFullCheck } from '../dev/testing/fullCheck.ts'
+import { fillHome } from '../dev/testing/readyHome.ts'
 import {
   canStartAsOrdinary,
   databaseEnvOf,
@@ -153,8 +154,7 @@ describe('a server of several workers', { timeout: SLOW_MS }, () => {
 
 describe('a process of a run on a server of several workers', { timeout: SLOW_MS }, () => {
   test.skipIf(!canStartAsOrdinary())('It is refused without its token by every worker, whichever supervises it (T1)', async () => {
-    const home = temporaryHome()
-    chownSync(home, ordinaryAccount.uid, ordinaryAccount.gid)
+    const home = await fillHome(temporaryHome(), ordinaryAccount)
     const server = start(home, { PAPERCLIP_AGENT_ISOLATION: 'none' }, { account: ordinaryAccount })
     onTestFinished(() => server.kill())
     const url = await urlOf(server)
@@ -181,7 +181,7 @@ describe('a process of a run on a server of several workers', { timeout: SLOW_MS
 
 describe('a server of several workers with the embedded Postgres', { timeout: SLOW_MS }, () => {
   test('No process is left when the one that started the workers is killed', async () => {
-    const server = start(temporaryHome(), {})
+    const server = start(await fillHome(temporaryHome()), {})
     onTestFinished(() => server.kill())
     await urlOf(server)
     expect(workersOf(server)).toHaveLength(2)
