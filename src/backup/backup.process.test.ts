@@ -5,7 +5,7 @@ import path from 'node:path'
 import { expect, test } from 'vitest'
 import { isFullCheck } from '../dev/testing/fullCheck.ts'
 import { temporaryFolder } from '../dev/testing/backups.ts'
-import { embeddedOwnerOf, pollFor, postgresProcessesUnder, startServerProcess, temporaryHome, tsx } from '../dev/testing/serverProcess.ts'
+import { embeddedOwnerOf, pollFor, postgresProcessesUnder, startServerProcess, temporaryHome } from '../dev/testing/serverProcess.ts'
 import { openPool } from '../platform/db/driver/client.ts'
 
 const root = path.resolve(import.meta.dirname, '../..')
@@ -18,7 +18,7 @@ const send = (url: string, method: string, body: object): Promise<Response> =>
 
 /** A command as a process of its own, as an operator runs it. */
 function command(home: string, ...args: readonly string[]) {
-  const child = spawn(process.execPath, ['--import', tsx, 'src/cli/main.ts', ...args, '--home', home], {
+  const child = spawn(process.execPath, ['src/launch/paperclip-server.js', ...args, '--home', home], {
     cwd: root,
     env: { PATH: process.env['PATH'], HOME: home },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -5,7 +5,8 @@ import path from 'node:path'
 import { expect, test } from 'vitest'
 import { runCommandLine } from '../dev/testing/commandLine.ts'
 import type { Ended } from '../dev/testing/commandLine.ts'
-import { pollFor, postgresProcessesUnder, startServerProcess, temporaryHome, tsx } from '../dev/testing/serverProcess.ts'
+import { fillHome } from '../dev/testing/readyHome.ts'
+import { pollFor, postgresProcessesUnder, startServerProcess, temporaryHome } from '../dev/testing/serverProcess.ts'
 
 const SLOW_MS = 90_000
 
@@ -23,7 +24,7 @@ const commandAt =
     // Another program of this machine may listen at the usual port.
     await runCommandLine([...args, '--home', home], { env: { HOME: home, PORT: '0' } })
 
-const main = path.join(import.meta.dirname, 'main.ts')
+const main = path.join(import.meta.dirname, '../launch/paperclip-server.js')
 
 interface Meanwhile {
   /** Its reader has gone before it writes anything. */
@@ -39,7 +40,7 @@ async function runProcess(
   { isUnread, signal }: Meanwhile,
 ): Promise<{ readonly exit: number | null; readonly err: string }> {
   const env = { PATH: process.env['PATH'] ?? '', HOME: home, PORT: '0' }
-  const child = spawn(process.execPath, ['--import', tsx, main, ...args, '--home', home], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [main, ...args, '--home', home], { env, stdio: ['ignore', 'pipe', 'pipe'] })
   let err = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text))
   if (isUnread === true) child.stdout.destroy()
@@ -52,7 +53,7 @@ test(
   'The command finds the server of a home; the doctor works beside it and, after a crash, without it, and leaves no Postgres behind',
   { timeout: SLOW_MS },
   async () => {
-    const folder = temporaryHome()
+    const folder = await fillHome(temporaryHome())
     const server = startServerProcess({ home: folder, env: { PAPERCLIP_BOARD: 'token' } })
     const command = commandAt(server.home)
     const url = await server.url()
@@ -88,7 +89,7 @@ test(
 )
 
 test('A server that stops in order takes its address out of the home', { timeout: SLOW_MS }, async () => {
-  const server = startServerProcess({ home: temporaryHome() })
+  const server = startServerProcess({ home: await fillHome(temporaryHome()) })
   await server.url()
   expect(existsSync(path.join(server.home, 'running.json'))).toBe(true)
   await server.stop()

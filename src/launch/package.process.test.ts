@@ -13,7 +13,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { homedir, tmpdir } from 'node:os'
+import { homedir } from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
@@ -22,6 +22,7 @@ import { processesNaming } from '../dev/testing/processesNaming.ts'
 import { cpuMsOf, ordinaryAccount, pollFor, send } from '../dev/testing/serverProcess.ts'
 import { assemblePackage } from '../dev/testing/assembledPackage.ts'
 import { startPackaged } from '../dev/testing/packagedServer.ts'
+import { clusterFolder } from '../dev/testing/workFolder.ts'
 
 const root = path.resolve(import.meta.dirname, '../..')
 const run = promisify(execFile)
@@ -53,7 +54,7 @@ const manifestOf = (folder: string): Packed => JSON.parse(readFileSync(path.join
 
 let folder = ''
 beforeAll(() => {
-  folder = realpathSync(mkdtempSync(path.join(tmpdir(), 'paperclip-package-')))
+  folder = realpathSync(mkdtempSync(path.join(clusterFolder(), 'paperclip-package-')))
   chmodSync(folder, 0o755)
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))

@@ -12,6 +12,7 @@ import {
   pollFor,
 } from '../dev/testing/serverProcess.ts'
 import { countStaleHolds, findLostChanges, checkoutAll, startLoadGenerator, countUnpaired } from '../dev/testing/loadGenerator.ts'
+import { fillHome } from '../dev/testing/readyHome.ts'
 import { onThisMachine } from '../dev/testing/slowness.ts'
 
 // The suite kills once in each of three ways. `KILLS` sets another number, for a longer test by hand.
@@ -36,7 +37,7 @@ test(
   'Every acknowledged change survives kill -9 of the server and of Postgres under load (I15)',
   { timeout: 30_000 + KILLS * 8000 },
   async () => {
-    const home = makeHome()
+    const home = await fillHome(makeHome())
     let server = spawnServerProcess({ home })
     onTestFinished(async () => {
       await server.kill()

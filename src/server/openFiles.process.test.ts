@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import path from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { fillHome } from '../dev/testing/readyHome.ts'
 import { send, startServerProcess, temporaryHome } from '../dev/testing/serverProcess.ts'
 import { isStartProblem } from '../platform/kernel/startProblem.ts'
 import { fitConnections } from './openFiles.ts'
@@ -57,7 +58,7 @@ async function openIdle(url: string, count: number): Promise<Socket[]> {
 
 describe.skipIf(process.platform !== 'linux')('a server that may open few files', { timeout: SLOW_MS }, () => {
   test('A server with too few open files for its connections takes fewer, says so, and serves beside more idle ones than files (T5)', async () => {
-    const server = startServerProcess({ home: temporaryHome(), maxOpenFiles: 400 })
+    const server = startServerProcess({ home: await fillHome(temporaryHome()), maxOpenFiles: 400 })
     const url = await server.url()
     expect(
       await server.waitForLog('ulimit -n allows fewer open files than this server would use: it takes fewer connections'),

@@ -6,7 +6,7 @@ import { promisify } from 'node:util'
 import { expect, onTestFinished, test } from 'vitest'
 import { createRunKey, readRunKeys, signingKey, writeRunKeys } from '../auth/runKeySet.ts'
 import type { RunKey } from '../auth/runKeySet.ts'
-import { tsx } from '../dev/testing/serverProcess.ts'
+import { compiled } from '../dev/testing/compiled.ts'
 import { rotateRunKeysOnHost } from './rotateRunKeys.ts'
 
 const root = path.resolve(import.meta.dirname, '../..')
@@ -23,7 +23,7 @@ const keysIn = (home: string, name = 'agent-jwt-keys'): readonly RunKey[] => rea
 test('The operator rotates the keys of a home without a server, and the new one signs after ten minutes', async () => {
   const home = temporaryFolder()
   const rotate = async (...args: string[]): Promise<string> => {
-    const command = ['--import', tsx, 'src/server/admin.ts', 'rotate-run-keys', ...args]
+    const command = [await compiled('src/server/admin.ts'), 'rotate-run-keys', ...args]
     const env = { PATH: process.env['PATH'], PAPERCLIP_HOME: home }
     return (await promisify(execFile)(process.execPath, command, { cwd: root, encoding: 'utf8', env })).stdout
   }

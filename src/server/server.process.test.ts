@@ -1,9 +1,7 @@
-import { execFileSync, spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from 'vitest'
-import { banner } from './banner.ts'
 import { openPool } from '../platform/db/driver/client.ts'
 import {
   cpuMsOf,
@@ -54,16 +52,26 @@ async function database(): Promise<TestDatabase> {
   return clone
 }
 
-describe('a server with its own database', { timeout: SLOW_MS }, () => {
+/** The cost of a start by npm until it listens, next to that of a bare one. */
+const startRatioOf = (npm: ServerProcess): number => cpuMsOf(processGroup(npm.pid)) / bareStartCpuMs()
+
+describe('a server with its own database', { timeout: 3 * SLOW_MS }, () => {
   let home = ''
+  const ratios: number[] = []
+  /** A server that two tests use. */
+  let running: ServerProcess | null = null
   beforeAll(() => {
     home = makeHome()
   })
-  afterAll(() => removeHome(home))
+  afterAll(async () => {
+    await running?.kill()
+    await removeHome(home)
+  })
 
   test('A server that `npm start` starts on a fresh home is healthy within seconds, and SIGTERM to npm ends all of it', async () => {
     const npm = startServerProcess({ home, viaNpm: true })
     const url = await npm.url()
+    ratios.push(startRatioOf(npm))
     expect((await send(`${url}/api/health`)).body).toMatchObject({ status: 'ok' })
     const created = await send(`${url}/api/companies`, 'POST', { name: 'Kept Works' })
     expect(created.status).toBe(201)
@@ -81,6 +89,18 @@ describe('a server with its own database', { timeout: SLOW_MS }, () => {
     expect(npm.lines.filter((line) => Number(line['level']) >= 40)).toEqual([])
   })
 
+  test('A start on a fresh home costs at most twenty times the processor time of a bare start', async () => {
+    // The first one has been measured. Other test files use the same cores, which only ever makes a start dearer. So the cheapest of three
+    // starts is the nearest to its cost; a start that really costs too much exceeds the limit each time.
+    while (ratios.length < 3 && Math.min(...ratios) >= MAX_START_RATIO) {
+      const npm = startServerProcess({ home: temporaryHome(), viaNpm: true })
+      await npm.url()
+      ratios.push(startRatioOf(npm))
+      await npm.stop()
+    }
+    expect(Math.min(...ratios)).toBeLessThan(MAX_START_RATIO)
+  })
+
   test('Ctrl-C, which every process of the terminal receives, ends the server once and in order', async () => {
     const npm = startServerProcess({ home, viaNpm: true })
     const url = await npm.url()
@@ -92,18 +112,18 @@ describe('a server with its own database', { timeout: SLOW_MS }, () => {
     expect(npm.lines.filter(({ msg }) => msg === 'stopping')).toHaveLength(1)
   })
 
-  test('SIGUSR1 opens no debugger to the accounts of the machine (T9)', async () => {
-    const server = startServerProcess({ home })
-    await server.url()
-    server.signal('SIGUSR1')
-    await server.waitForLog('SIGUSR1 opens no debugger: every account of this machine could use it')
-    expect(await server.stop()).toEqual({ code: 0, signal: null })
-    expect(server.stderr()).not.toMatch(/debugger|inspector/i)
+  test('SIGUSR1 opens no debugger to the accounts of the machine (T9), and the server goes on', async () => {
+    running = spawnServerProcess({ home })
+    await running.url()
+    running.signal('SIGUSR1')
+    await running.waitForLog('SIGUSR1 opens no debugger: every account of this machine could use it')
+    expect(await healthy(await running.url())).toBe(true)
+    expect(running.stderr()).not.toMatch(/debugger|inspector/i)
   })
 
   test('A second server on one home exits with a message about DATABASE_URL, and SIGKILL of the first leaves no Postgres', async () => {
-    const first = startServerProcess({ home })
-    const url = await first.url()
+    if (running === null) throw new Error('no server runs')
+    const [first, url] = [running, await running.url()]
     const second = startServerProcess({ home })
     expect(await second.exited).toEqual({ code: 1, signal: null })
     expect(second.lines.at(-1)).toMatchObject({ level: 60, msg: expect.stringContaining('DATABASE_URL') })
@@ -124,19 +144,6 @@ describe('a server with its own database', { timeout: SLOW_MS }, () => {
     expect(await server.waitForLog('unhandled error')).toMatchObject({ level: 60 })
     expect(postgresProcessesUnder(home)).toEqual([])
   })
-})
-
-test('A start on a fresh home costs at most twenty times the processor time of a bare start', { timeout: 3 * SLOW_MS }, async () => {
-  const ratios: number[] = []
-  // Other test files use the same cores, which only ever makes a start dearer. So the cheapest of three starts is the
-  // nearest to its cost; a start that really costs too much exceeds the limit each time.
-  for (let attempt = 0; attempt < 3 && Math.min(...ratios) >= MAX_START_RATIO; attempt += 1) {
-    const npm = startServerProcess({ home: temporaryHome(), viaNpm: true })
-    await npm.url()
-    ratios.push(cpuMsOf(processGroup(npm.pid)) / bareStartCpuMs())
-    await npm.stop()
-  }
-  expect(Math.min(...ratios)).toBeLessThan(MAX_START_RATIO)
 })
 
 describe('a signal during the start', { timeout: SLOW_MS }, () => {
@@ -184,33 +191,45 @@ describe('a server with DATABASE_URL', { timeout: SLOW_MS }, () => {
     await admin.end()
   })
 
-  test('A server whose login owns the tables says so once; one with an owner of its own for migrations does not', async () => {
-    const { connection, owner } = await database()
+  test('A server whose login owns the tables says so once', async () => {
+    const { owner } = await database()
     const warned = startServerProcess({ home: temporaryHome(), env: { DATABASE_URL: databaseUrlOf(owner) } })
     await warned.url()
     expect(warned.lines.filter(({ level }) => level === 40)).toMatchObject([
       { msg: expect.stringContaining('owns the tables'), role: owner.user },
     ])
     expect(await warned.stop()).toEqual({ code: 0, signal: null })
-    const files = temporaryHome()
-    const [urlFile, ownerFile] = [path.join(files, 'url'), path.join(files, 'owner-url')]
-    writeFileSync(urlFile, databaseUrlOf(connection))
-    writeFileSync(ownerFile, databaseUrlOf(owner))
-    const quiet = startServerProcess({ home: temporaryHome(), env: { DATABASE_URL_FILE: urlFile, DATABASE_OWNER_URL_FILE: ownerFile } })
-    expect((await send(`${await quiet.url()}/api/companies`, 'POST', { name: 'Quiet Works' })).status).toBe(201)
-    expect(quiet.lines.filter((line) => Number(line['level']) >= 40)).toEqual([])
-    expect(await quiet.stop()).toEqual({ code: 0, signal: null })
   })
+})
 
-  test('A server answers at once with thousands of expired leases to reap, and a bug in one request ends only that request', async () => {
-    const { sql, connection, owner } = await database()
-    await sql.query(`with company as (insert into companies (name, issue_prefix) values ('Leftovers', 'LEF') returning id),
+describe('a server with an owner of its own for migrations', { timeout: SLOW_MS }, () => {
+  let home = ''
+  let clone: TestDatabase
+  let server: ServerProcess
+
+  beforeAll(async () => {
+    home = makeHome()
+    clone = await cloneDatabase()
+    // Of a server that ended long ago.
+    await clone.sql.query(`with company as (insert into companies (name, issue_prefix) values ('Leftovers', 'LEF') returning id),
         agent as (insert into agents (company_id, name, url_key) select id, 'Gone', 'gone' from company returning id, company_id)
       insert into heartbeat_runs (company_id, agent_id, status, lease_expires_at)
       select company_id, id, 'running', now() - interval '1 day' from agent, generate_series(1, 4000)`)
+    const [urlFile, ownerFile] = [path.join(home, 'url'), path.join(home, 'owner-url')]
+    writeFileSync(urlFile, databaseUrlOf(clone.connection))
+    writeFileSync(ownerFile, databaseUrlOf(clone.owner))
+    server = spawnServerProcess({ home, env: { DATABASE_URL_FILE: urlFile, DATABASE_OWNER_URL_FILE: ownerFile } })
+  })
+  afterAll(async () => {
+    await server.kill()
+    await clone.drop()
+    await removeHome(home)
+  })
+
+  test('It answers at once with thousands of expired leases to reap, and warns of nothing', async () => {
+    const { sql } = clone
     const unreaped = async (): Promise<number> =>
       (await sql.query<{ left: number }>("select count(*)::int as left from heartbeat_runs where status = 'running'")).rows[0]?.left ?? 0
-    const server = startServerProcess({ home: temporaryHome(), env: databaseEnvOf(connection, owner) })
     const url = await server.url()
     const latencies: number[] = []
     await pollFor('the reaper is at work', async () => {
@@ -223,22 +242,23 @@ describe('a server with DATABASE_URL', { timeout: SLOW_MS }, () => {
     // The runs that are left show that the answers came during the work and not after it.
     expect(await unreaped()).toBeGreaterThan(0)
     expect(latencies.toSorted((a, b) => a - b)[Math.floor(latencies.length / 2)]).toBeLessThan(onThisMachine(100))
+    expect((await send(`${url}/api/companies`, 'POST', { name: 'Quiet Works' })).status).toBe(201)
     expect(server.lines.filter((line) => Number(line['level']) >= 40)).toEqual([])
+  })
 
-    // A bug in one request gives a 500 that reveals nothing and a line in the log, and the server continues.
+  test('A bug in one request gives a 500 that reveals nothing and a line in the log, and the server continues', async () => {
+    const [{ sql }, url] = [clone, await server.url()]
     await sql.query('alter table companies rename column name to lost')
     const answer = await send(`${url}/api/companies`)
     expect(answer).toMatchObject({ status: 500, body: { error: 'Internal server error' } })
     expect(JSON.stringify(answer.body)).not.toMatch(/column|select|lost/i)
     expect(await server.waitForLog('unhandled error in a request')).toMatchObject({ level: 50 })
     expect(await healthy(url)).toBe(true)
-    expect(await server.stop()).toEqual({ code: 0, signal: null })
+    await sql.query('alter table companies rename column lost to name')
   })
 
   test('SIGTERM stops accepting, lets the request in progress end, and does not wait for idle connections', async () => {
-    const { sql, connection, owner } = await database()
-    const server = startServerProcess({ home: temporaryHome(), env: databaseEnvOf(connection, owner) })
-    const url = await server.url()
+    const [{ sql }, url] = [clone, await server.url()]
     const company = (await send(`${url}/api/companies`, 'POST', { name: 'Slow Works' })).body
     const issue = (await send(`${url}/api/companies/${company.id}/issues`, 'POST', { title: 'Slow', status: 'todo' })).body
     const locker = await sql.connect()
@@ -295,51 +315,5 @@ describe('a start that fails', { timeout: SLOW_MS }, () => {
     expect(await server?.exited).toEqual({ code: 1, signal: null })
     expect(server?.lines).toHaveLength(1)
     expect(server?.lines[0]).toMatchObject({ level: 60, msg: expect.stringContaining('ECONNREFUSED') })
-  })
-})
-
-describe('the output on a terminal', { timeout: SLOW_MS }, () => {
-  const hasScript = ((): boolean => {
-    try {
-      execFileSync('script', ['--version'], { stdio: 'ignore' })
-      return true
-    } catch {
-      return false
-    }
-  })()
-
-  test('The banner shows the addresses of the server and never the database URL', () => {
-    const board = { boardSentence: 'The board needs its token.', signInPath: '/board/sign-in?code=once', claimUrl: null }
-    const facts = { url: 'http://127.0.0.1:3100', database: 'DATABASE_URL', home: '/somewhere', version: '1.2.3', ...board }
-    const shown = banner({ ...facts, isolation: { kind: 'namespace', reason: 'bubblewrap works' } })
-    expect(shown).toContain('paperclip-server 1.2.3')
-    expect(shown).toContain('http://127.0.0.1:3100/api/docs')
-    expect(shown).toContain('namespace: bubblewrap works')
-    // Bold, because agents may then do whatever the server may.
-    expect(banner({ ...facts, isolation: { kind: 'none', reason: 'no tool' } })).toContain('\u001B[1mnot isolated')
-    expect(shown).toContain('\u001B[1mThe board needs its token.')
-    expect(shown).toContain('http://127.0.0.1:3100/board/sign-in?code=once')
-    expect(shown).not.toContain('Claim')
-    const claimUrl = 'https://clips.example/board-claim/once?code=again'
-    expect(banner({ ...facts, claimUrl, isolation: { kind: 'none', reason: 'no tool' } })).toContain(`Claim     ${claimUrl}`)
-  })
-
-  test.skipIf(!hasScript)('A terminal gets the banner instead of JSON lines (needs `script`, for a terminal)', async () => {
-    const { connection, owner } = await database()
-    const home = temporaryHome()
-    const terminal = spawn('script', ['-qefc', `exec "${process.execPath}" src/launch/start.js`, '/dev/null'], {
-      env: { ...process.env, PAPERCLIP_HOME: home, PORT: '0', ...databaseEnvOf(connection, owner) },
-      stdio: ['pipe', 'pipe', 'inherit'],
-    })
-    onTestFinished(() => void terminal.kill('SIGKILL'))
-    let shown = ''
-    terminal.stdout.on('data', (chunk: Buffer) => (shown += chunk.toString()))
-    await pollFor('the banner', () => shown.includes('Home'))
-    expect(shown).toMatch(/API\s+http:\/\/127\.0\.0\.1:\d+\/api\s/)
-    expect(shown).not.toContain('{"level"')
-    // Ctrl-C as a person types it: the terminal turns it into a signal.
-    terminal.stdin.write('\u0003')
-    expect(await once(terminal, 'close')).toEqual([0, null])
-    expect(shown).toContain('stopping')
   })
 })

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
 import { cloneDatabase } from '../dev/testing/database.ts'
 import { isFullCheck } from '../dev/testing/fullCheck.ts'
@@ -10,6 +11,8 @@ const BOARD_TOKEN = 'pcb_webhooks-b04c5e8f7a9d2e61c-of-the-test'
 /** Issues that each of the writers creates. */
 const ISSUES = isFullCheck ? 60 : 30
 const WRITERS = 3
+/** Between the attempts of a writer at a server that is gone. */
+const RETRY_MS = 20
 
 /** Two servers of one database, which end with the test. */
 async function startServers() {
@@ -43,6 +46,8 @@ async function writeIssues(companyId: string, urls: readonly string[], writer: n
     const url = urls[(writer + issue) % urls.length] ?? ''
     const reply = await send(`${url}/api/companies/${companyId}/issues`, 'POST', { title: `Issue ${issue}` }, BOARD_TOKEN).catch(() => null)
     if (reply?.status === 201) issue += 1
+    // A server that was killed is back in a second. Thousands of attempts until then would show what a few show.
+    else await sleep(RETRY_MS)
   }
 }
 

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { chownSync, existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { request } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 import path from 'node:path'
@@ -8,6 +8,7 @@ import WebSocket from 'ws'
 import { cloneDatabase } from '../dev/testing/database.ts'
 import type { TestDatabase } from '../dev/testing/database.ts'
 import { isFullCheck } from '../dev/testing/fullCheck.ts'
+import { fillHome } from '../dev/testing/readyHome.ts'
 import {
   canStartAsOrdinary,
   databaseEnvOf,
@@ -151,12 +152,26 @@ describe('a server of several workers', { timeout: SLOW_MS }, () => {
   })
 })
 
-describe('a process of a run on a server of several workers', { timeout: SLOW_MS }, () => {
-  test.skipIf(!canStartAsOrdinary())('It is refused without its token by every worker, whichever supervises it (T1)', async () => {
-    const home = temporaryHome()
-    chownSync(home, ordinaryAccount.uid, ordinaryAccount.gid)
-    const server = start(home, { PAPERCLIP_AGENT_ISOLATION: 'none' }, { account: ordinaryAccount })
-    onTestFinished(() => server.kill())
+const isOrdinary = canStartAsOrdinary()
+
+describe('a server of several workers with the embedded Postgres', { timeout: SLOW_MS }, () => {
+  let home = ''
+  let server: ServerProcess
+
+  beforeAll(async () => {
+    home = makeHome()
+    const options = isOrdinary ? { account: ordinaryAccount } : {}
+    await fillHome(home, options.account)
+    server = start(home, isOrdinary ? { PAPERCLIP_AGENT_ISOLATION: 'none' } : {}, options)
+    await urlOf(server)
+  }, SLOW_MS)
+
+  afterAll(async () => {
+    await server.kill()
+    await removeHome(home)
+  }, SLOW_MS)
+
+  test.skipIf(!isOrdinary)('A process of a run is refused without its token by every worker, whichever supervises it (T1)', async () => {
     const url = await urlOf(server)
     const file = path.join(home, 'statuses')
     const script = `
@@ -177,13 +192,8 @@ describe('a process of a run on a server of several workers', { timeout: SLOW_MS
     expect(Object.values(answered).reduce((sum, count) => sum + count, 0)).toBe(96)
     expect(Object.keys(answered)).toHaveLength(2)
   })
-})
 
-describe('a server of several workers with the embedded Postgres', { timeout: SLOW_MS }, () => {
   test('No process is left when the one that started the workers is killed', async () => {
-    const server = start(temporaryHome(), {})
-    onTestFinished(() => server.kill())
-    await urlOf(server)
     expect(workersOf(server)).toHaveLength(2)
     process.kill(server.pid, 'SIGKILL')
     await server.exited
@@ -192,11 +202,11 @@ describe('a server of several workers with the embedded Postgres', { timeout: SL
   })
 
   test('An address that this machine does not have ends the start before there is a worker', async () => {
-    const server = start(temporaryHome(), { HOST: '203.0.113.1' })
-    onTestFinished(() => server.kill())
-    expect((await server.exited).code).toBe(1)
-    expect(server.stderr()).toContain('HOST: this machine has no address for 203.0.113.1:0')
-    expect(processGroup(server.pid)).toEqual([])
+    const lost = start(temporaryHome(), { HOST: '203.0.113.1' })
+    onTestFinished(() => lost.kill())
+    expect((await lost.exited).code).toBe(1)
+    expect(lost.stderr()).toContain('HOST: this machine has no address for 203.0.113.1:0')
+    expect(processGroup(lost.pid)).toEqual([])
   })
 })
 

@@ -24,6 +24,9 @@ function slowness(): number {
 /** The limit `ms`, longer by as much as this machine is slower now. Ask when the measured time has ended. */
 export const onThisMachine = (ms: number): number => ms * slowness()
 
+/** Whether a measured time `tookMs` is below `ms` on this machine. The slowness is measured only when it could decide. */
+export const isInTime = (tookMs: number, ms: number): boolean => tookMs < ms || tookMs < onThisMachine(ms)
+
 /** Whether more time has passed since `beganAt` than `ms` on this machine. The slowness is measured only when it could decide. */
 export const isLate = (beganAt: number, ms: number): boolean =>
   performance.now() - beganAt > ms && performance.now() - beganAt > onThisMachine(ms)

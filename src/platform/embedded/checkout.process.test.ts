@@ -1,4 +1,5 @@
 import { chmod, chown, lstat, mkdir, readFile, readdir, readlink, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { ensureBinaries } from './binaries.ts'
@@ -17,11 +18,12 @@ import {
 } from './scratch.fixture.ts'
 
 const SLOW_MS = 180_000
+// Folders are on the disk, where the packages are as a rule: a copy of them is one of links (`packageIn`).
 const silent = (): void => undefined
 
 describe('ensureBinaries', { timeout: SLOW_MS }, () => {
   test('Links and exec bits that an install without scripts leaves out are added in place, once', async () => {
-    const packageFolder = join(await scratchFolder(), 'package')
+    const packageFolder = join(await scratchFolder(tmpdir()), 'package')
     await packageIn(packageFolder)
     await chmod(join(packageFolder, 'native/bin/initdb'), 0o644)
     const links = await linksIn(packageFolder)
@@ -37,7 +39,7 @@ describe('ensureBinaries', { timeout: SLOW_MS }, () => {
   })
 
   test('A system without glibc, where no binary runs, ends the start with a sentence about DATABASE_URL, and nothing is copied', async () => {
-    const packageFolder = join(await scratchFolder(), 'package')
+    const packageFolder = join(await scratchFolder(tmpdir()), 'package')
     await packageIn(packageFolder)
     // A program whose loader does not exist.
     await rm(join(packageFolder, 'native/bin/postgres'))
@@ -52,7 +54,7 @@ describe('ensureBinaries', { timeout: SLOW_MS }, () => {
   test.skipIf(!isRoot)(
     'Two concurrent starts that need a copy share one complete copy (needs root, for an account without access)',
     async () => {
-      const folder = await scratchFolder()
+      const folder = await scratchFolder(tmpdir())
       const packageFolder = join(folder, 'closed', 'package')
       await packageIn(packageFolder)
       await chmod(dirname(packageFolder), 0o700)
@@ -75,16 +77,16 @@ describe('startEmbedded with a checkout below a closed folder', { timeout: SLOW_
   test.skipIf(!isRoot)(
     'As root the server runs copied binaries, and its data is in a folder that Postgres can reach (needs root)',
     async () => {
-      const folder = await scratchFolder()
+      const folder = await scratchFolder(tmpdir())
       const closed = join(folder, 'closed')
       const systemFolder = join(folder, 'system')
       const home = join(closed, 'home')
       await mkdir(closed, { mode: 0o700 })
-      const from = await checkoutIn(join(closed, 'checkout'))
+      const program = await checkoutIn(join(closed, 'checkout'))
       const surroundings = { systemFolder }
 
       // Hardened machines give root this umask. The folders that it creates for Postgres must still be accessible.
-      const first = spawnOwner({ home, from, surroundings, umask: 0o077 })
+      const first = await spawnOwner({ home, program, surroundings, umask: 0o077 })
       await insertMarkerRow(await first.connection(), 'kept')
       const data = await readlink(join(home, 'postgres'))
       expect(data.startsWith(join(systemFolder, 'data'))).toBe(true)
@@ -93,13 +95,13 @@ describe('startEmbedded with a checkout below a closed folder', { timeout: SLOW_
       expect((await lstat(closed)).mode & 0o777).toBe(0o700)
       await first.stop()
 
-      const second = spawnOwner({ home, from, surroundings })
+      const second = await spawnOwner({ home, program, surroundings })
       expect(await hasMarkerRow(await second.connection(), 'kept')).toBe(true)
       await second.stop()
 
       // An operator who deletes the home wants to start afresh. The old rows are kept, for the operator to decide about.
       await rm(home, { recursive: true })
-      const third = spawnOwner({ home, from, surroundings })
+      const third = await spawnOwner({ home, program, surroundings })
       expect(await queryOnce(await third.connection(), `select to_regclass('kept') as kept`)).toEqual([{ kept: null }])
       expect(await existingPaths([data])).toEqual([data])
       await third.stop()
@@ -109,27 +111,27 @@ describe('startEmbedded with a checkout below a closed folder', { timeout: SLOW_
   test.skipIf(!isRoot)(
     'An ordinary user needs no folder outside the checkout, even if node_modules is read-only (needs root, to change the account)',
     async () => {
-      const folder = await scratchFolder()
+      const folder = await scratchFolder(tmpdir())
       const closed = join(folder, 'closed')
       const home = join(closed, 'home')
-      const from = await checkoutIn(join(closed, 'checkout'))
+      const program = await checkoutIn(join(closed, 'checkout'))
       // The checkout belongs to root and was installed without scripts: the links are missing, and the user cannot add them.
       await chown(closed, NOBODY, NOBODY)
       await chmod(closed, 0o700)
 
-      const first = spawnOwner({ home, from, uid: NOBODY, surroundings: { systemFolder: '/nowhere' } })
+      const first = await spawnOwner({ home, program, uid: NOBODY, surroundings: { systemFolder: '/nowhere' } })
       await insertMarkerRow(await first.connection(), 'kept')
       expect((await stat(join(home, 'postgres'))).uid).toBe(NOBODY)
       expect(await readdir(join(home, 'native'))).toHaveLength(1)
       expect((await stat(home)).mode & 0o777).toBe(0o700)
       await first.kill()
 
-      const second = spawnOwner({ home, from, uid: NOBODY, surroundings: { systemFolder: '/nowhere' } })
+      const second = await spawnOwner({ home, program, uid: NOBODY, surroundings: { systemFolder: '/nowhere' } })
       expect(await hasMarkerRow(await second.connection(), 'kept')).toBe(true)
       await second.stop()
 
       // Then root starts it: the data keeps its owner, so that one `sudo npm start` does not lock the user out.
-      const third = spawnOwner({ home, from, surroundings: { systemFolder: join(folder, 'system') } })
+      const third = await spawnOwner({ home, program, surroundings: { systemFolder: join(folder, 'system') } })
       expect(await hasMarkerRow(await third.connection(), 'kept')).toBe(true)
       await third.stop()
       expect((await stat(join(home, 'postgres', 'PG_VERSION'))).uid).toBe(NOBODY)

@@ -50,14 +50,14 @@ describe('startEmbedded: the data', { timeout: SLOW_MS }, () => {
   })
 
   test('Committed rows of a durable database survive a SIGKILL of all its processes at once', async () => {
-    const first = spawnOwner({ home, durable: true })
+    const first = await spawnOwner({ home, durable: true })
     await insertMarkerRow(await first.connection(), 'durable')
     const pids = await postgresOf(home)
     for (const pid of pids) process.kill(pid, 'SIGKILL')
     await first.kill()
     expect(pids.length).toBeGreaterThan(1)
 
-    const second = spawnOwner({ home, durable: true })
+    const second = await spawnOwner({ home, durable: true })
     expect(await hasMarkerRow(await second.connection(), 'durable')).toBe(true)
   })
 
@@ -83,11 +83,11 @@ describe('startEmbedded: the data', { timeout: SLOW_MS }, () => {
 
   test('A start that is killed during initdb does not block the next start', async () => {
     const fresh = join(await scratchFolder(), 'home')
-    const first = spawnOwner({ home: fresh })
+    const first = await spawnOwner({ home: fresh })
     await until('initdb runs', async () => (await readdir(fresh).catch(() => [])).some((name) => name.includes('.init-')))
     await first.kill()
     expect(await stat(join(fresh, 'postgres')).catch(() => null)).toBeNull()
-    const second = spawnOwner({ home: fresh })
+    const second = await spawnOwner({ home: fresh })
     expect(await queryOnce(await second.connection(), 'select 1 as one')).toEqual([{ one: 1 }])
   })
 })
@@ -97,27 +97,27 @@ describe('startEmbedded: start, restart and stop', { timeout: SLOW_MS }, () => {
     'A SIGKILL of the server also ends its Postgres, with the death signal %s',
     async (deathSignal) => {
       const surroundings = { ...(await surroundingsIn(folder)), deathSignal }
-      const first = spawnOwner({ home, surroundings })
+      const first = await spawnOwner({ home, surroundings })
       await insertMarkerRow(await first.connection(), `killed_${deathSignal}`)
       expect((await postgresOf(home)).length).toBeGreaterThan(1)
       await first.kill()
       await untilQuiet(home)
       expect(await postmasterPid(home)).toBeNull()
 
-      const second = spawnOwner({ home, surroundings })
+      const second = await spawnOwner({ home, surroundings })
       expect(await hasMarkerRow(await second.connection(), `killed_${deathSignal}`)).toBe(true)
     },
   )
 
   test('A start right after a SIGKILL waits for the old Postgres to exit and then uses its data', async () => {
-    const first = spawnOwner({ home })
+    const first = await spawnOwner({ home })
     await insertMarkerRow(await first.connection(), 'taken_over')
     const pid = await until('a postmaster', () => postmasterPid(home))
     // A stopped process cannot act on the signal, which holds the moment between the end of the owner and the shutdown.
     process.kill(pid, 'SIGSTOP')
     onTestFinished(() => resume(pid))
     await first.kill()
-    const second = spawnOwner({ home })
+    const second = await spawnOwner({ home })
     expect(await second.waitForLine('log')).toMatchObject({ log: expect.stringContaining('waiting'), pid, verdict: 'orphan' })
     resume(pid)
     expect(await hasMarkerRow(await second.connection(), 'taken_over')).toBe(true)
@@ -125,12 +125,12 @@ describe('startEmbedded: start, restart and stop', { timeout: SLOW_MS }, () => {
   })
 
   test('A start waits for a postmaster that is a zombie, because its owner has not collected it yet', async () => {
-    const first = spawnOwner({ home, durable: true })
+    const first = await spawnOwner({ home, durable: true })
     await insertMarkerRow(await first.connection(), 'uncollected')
     const pid = await until('a postmaster', () => postmasterPid(home))
     first.child.kill('SIGSTOP')
     process.kill(pid, 'SIGKILL')
-    const second = spawnOwner({ home })
+    const second = await spawnOwner({ home })
     expect(await second.waitForLine('log')).toMatchObject({ pid, verdict: 'zombie' })
     await first.kill()
     expect(await hasMarkerRow(await second.connection(), 'uncollected')).toBe(true)
@@ -152,7 +152,7 @@ describe('startEmbedded: start, restart and stop', { timeout: SLOW_MS }, () => {
   )
 
   test('A Ctrl-C in the terminal of the server does not reach Postgres', async () => {
-    const server = spawnOwner({ home })
+    const server = await spawnOwner({ home })
     const connection = await server.connection()
     const pid = await postmasterPid(home)
     const group = server.child.pid
@@ -210,9 +210,9 @@ describe('startEmbedded: start, restart and stop', { timeout: SLOW_MS }, () => {
 
 describe('startEmbedded: one data folder for one server', { timeout: SLOW_MS }, () => {
   test('A second server on the same home is refused with a hint at DATABASE_URL, and the first continues', async () => {
-    const first = spawnOwner({ home })
+    const first = await spawnOwner({ home })
     const connection = await first.connection()
-    const second = spawnOwner({ home })
+    const second = await spawnOwner({ home })
     const { refused } = await second.waitForLine('refused')
     expect(refused).toMatch(/Another server is using the embedded database .* DATABASE_URL/)
     expect(await queryOnce(connection, 'select 1 as one')).toEqual([{ one: 1 }])

