@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import { findAll, rootName } from '../docs/syntax.ts'
 
 // `npm test` runs what works inside of the process of the tests, and `npm run test:processes` what starts a server, a Postgres, the package or a browser
-// as a process of its own. The name of a file says which of both it is.
+// as a process of its own. The name of a file says which of both it is. Files about programs that the server starts (git, bubblewrap) may be either.
 
 const sources = path.resolve(import.meta.dirname, '../..')
 const files = readdirSync(sources, { recursive: true, encoding: 'utf8' }).filter(
@@ -26,12 +26,21 @@ const STARTERS: ReadonlySet<string> = new Set([
   'startDatabase',
   'startWith',
   'spawnOwner',
+  'setStage',
   'startTlsPostgres',
   'createTestServer',
   'compiled',
 ])
 /** Functions that start any program: a file may be named for its processes when it calls one of these. */
-const PROGRAMS: ReadonlySet<string> = new Set([...STARTERS, 'spawn', 'spawnSync', 'execFileSync', 'promisify'])
+const PROGRAMS: ReadonlySet<string> = new Set([
+  ...STARTERS,
+  'spawn',
+  'spawnSync',
+  'execFileSync',
+  'promisify',
+  'isolatedServer',
+  'runScript',
+])
 
 const callsOneOf = (text: string, names: ReadonlySet<string>): boolean =>
   findAll(parseSync('test.ts', text).program, ({ type }) => type === 'CallExpression').some((call) =>
