@@ -5,7 +5,6 @@ import type { CostInput } from '../engine/costs/index.ts'
 import { costEvents } from '../model/costs.ts'
 import { billingTypes, MAX_EVENT_CENTS, microcentsOf } from '../model/money.ts'
 import { param, statement } from '../platform/db/statement.ts'
-import type { DomainEvent } from '../platform/kernel/event.ts'
 import { count, createdColumn, id, idColumn, line, needed, orElse, reference, time } from './columns.ts'
 import type { SourceTable } from './columns.ts'
 import type { Move, Noun } from './move.ts'
@@ -60,16 +59,11 @@ const costNoun: Noun<CostRow> = {
     const here = await db.run(selectKnown, { companyId, agentIds: rows.map(({ agentId }) => agentId), names })
     return here.map(({ name }) => ({ id: name.slice(PREFIX.length), isOwn: true }))
   },
+  // The limits above the events of one transaction are locked in one order, so all of them are above each event of it.
+  batchOf: ({ agentId, projectId }) => `${agentId} ${projectId ?? ''}`,
   async write(tx, rows, { companyId }) {
-    const events: DomainEvent[] = []
-    // One call is about one agent and one project, so that the same limits are above all of it.
-    const groups = new Map<string, CostInput[]>()
-    for (const { id: _, ...input } of rows) {
-      const key = `${input.agentId} ${input.projectId ?? ''}`
-      groups.set(key, [...(groups.get(key) ?? []), input])
-    }
-    for (const inputs of groups.values()) events.push(...(await recordCosts(tx, companyId, inputs)).events)
-    return events
+    const inputs = rows.map(({ id: _, ...input }): CostInput => input)
+    return (await recordCosts(tx, companyId, inputs)).events
   },
 }
 

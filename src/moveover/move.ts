@@ -88,6 +88,8 @@ export interface Noun<T extends { readonly id: string }> {
   readonly knownByRow?: FindKnown<T>
   /** Rows of one transaction, where each of them is more work than usual. */
   readonly batchRows?: number
+  /** What all rows of one transaction have in common, where they must: rows of different answers come in transactions of their own. */
+  readonly batchOf?: (row: T) => string
   /** The audit row of a deletion: what was deleted here since an earlier move does not come again. */
   readonly deletedBy?: Deletion<T>
   /** Further rows that are in the way, by the id of the row, as a reason. Called again behind the lock of the company. */
@@ -243,6 +245,23 @@ export async function skipKnown(
   return { missing: sorted.fresh.map(({ id }) => id), present: counted(move.tally, name, { ...sorted, fresh: [] }) }
 }
 
+/** Divides rows into those of one transaction each. */
+function batchesOf<T extends { readonly id: string }>({ batchRows = PAGE_ROWS, batchOf = () => '' }: Noun<T>, rows: readonly T[]): T[][] {
+  const batches: T[][] = []
+  const open = new Map<string, T[]>()
+  for (const row of rows) {
+    const kind = batchOf(row)
+    const batch = open.get(kind)
+    if (batch !== undefined && batch.length < batchRows) batch.push(row)
+    else {
+      const begun = [row]
+      open.set(kind, begun)
+      batches.push(begun)
+    }
+  }
+  return batches
+}
+
 /**
  * Brings rows of one table: those that are new are written in one transaction with its audit row, or counted where nothing is applied. A repeat finds them
  * here and writes nothing.
@@ -254,9 +273,7 @@ export async function bring<T extends { readonly id: string }>(move: Move, noun:
   if (rows.length === 0) return []
   const { tally } = move
   const present: string[] = []
-  const batchRows = noun.batchRows ?? PAGE_ROWS
-  for (let from = 0; from < rows.length; from += batchRows) {
-    const page = rows.slice(from, from + batchRows)
+  for (const page of batchesOf(noun, rows)) {
     // Another move may write between two reads, so what refuses a row is looked at behind the lock, where one is taken.
     const before = await (move.isApplied ? sortKnown : sort)(move.store.read, move, noun, page)
     const written =

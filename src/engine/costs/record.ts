@@ -157,7 +157,9 @@ export async function writeCosts(
   const recorded = pipelined(tx.run(insertEvents, { companyId, rows: JSON.stringify(unknown) }))
   const events: DomainEvent[] = unknown.map(({ id, ...input }) => reported(id, input))
   if (!isLimited) return { recorded, known, events }
-  const spendings = unknown.map(({ agentId, runId, projectId, occurredAt, microcents }) => {
+  // The latest first: it is charged to every limit that an earlier one is charged to, so that all limits are locked at once, in their order.
+  const latestFirst = unknown.toSorted((one, other) => other.occurredAt.localeCompare(one.occurredAt))
+  const spendings = latestFirst.map(({ agentId, runId, projectId, occurredAt, microcents }) => {
     return { spending: { companyId, agentId, runId, projectId, occurredAt }, microcents }
   })
   for (const { spending, microcents } of spendings)
