@@ -48,3 +48,26 @@ test('Of eight reports of one event at once one is counted, and all are answered
   }
   expect((await budgetSums(server(), here.company.id)).spent).toBe(50_000_000)
 })
+
+test('A correction of all of an event that is sent again by its externalId answers as before, and takes nothing more', async () => {
+  const here = await world(server())
+  await limit(here)
+  const agent = await here.agent()
+  const event = await spend(server(), { companyId: here.company.id, agentId: agent.id, cents: 30 })
+  const correction = { companyId: here.company.id, agentId: agent.id, cents: -30, correctsId: event.id, externalId: 'refund-1' }
+  const answers = await race(Array.from({ length: 4 }), () => spend(server(), correction))
+  expect(new Set([...answers, await spend(server(), correction)].map(({ id }) => id)).size).toBe(1)
+  expect(await countsOf(here.company.id)).toMatchObject({ events: 2, summed: 0, audited: 2 })
+  expect((await budgetSums(server(), here.company.id)).spent).toBe(0)
+})
+
+test('An event whose issue is gone when it is sent again answers as before', async () => {
+  const here = await world(server())
+  const agent = await here.agent()
+  const issue = await here.issue()
+  const event = { companyId: here.company.id, agentId: agent.id, cents: 30, externalId: 'call-1', issueId: issue.id }
+  const first = await spend(server(), event)
+  expect(await server().board.del(`/api/issues/${issue.id}`)).toMatchObject({ status: 200 })
+  expect(await spend(server(), event)).toEqual(first)
+  expect(await countsOf(here.company.id)).toMatchObject({ events: 1, audited: 1 })
+})

@@ -4,7 +4,7 @@ import { sql } from 'drizzle-orm'
 import { z } from 'zod'
 import { requireActingRun } from '../../auth/runFacts.ts'
 import { awaitCostWriters } from '../../engine/budgets/index.ts'
-import { issueOfRun, joinCosts, recordCosts, USAGE_PREFIX, writeCosts } from '../../engine/costs/index.ts'
+import { issueOfRun, joinCosts, USAGE_PREFIX, writeCosts } from '../../engine/costs/index.ts'
 import type { CostInput, CostRow, RecordedCosts } from '../../engine/costs/index.ts'
 import { agents } from '../../model/agents.ts'
 import { costEvents } from '../../model/costs.ts'
@@ -158,7 +158,9 @@ function inputOf(body: ReportedCost, references: References): CostInput {
   }
 }
 
-const selectCorrected = statement<{ companyId: string; id: string }, CostRow & { left: number }>('cost_corrected').read(sql`
+type Corrected = CostRow & { readonly left: number }
+
+const selectCorrected = statement<{ companyId: string; id: string }, Corrected>('cost_corrected').read(sql`
   select e.agent_id as "agentId", e.heartbeat_run_id as "heartbeatRunId", e.issue_id as "issueId", e.project_id as "projectId", e.goal_id as "goalId",
     e.billing_code as "billingCode", e.provider, e.biller, e.billing_type as "billingType", e.model, e.occurred_at as "occurredAt",
     e.corrects_id as "correctsId", e.microcents + coalesce((select sum(c.microcents) from ${costEvents} c where c.company_id = e.company_id
@@ -166,25 +168,33 @@ const selectCorrected = statement<{ companyId: string; id: string }, CostRow & {
   from ${costEvents} e where e.id = ${param('id', 'uuid')} and e.company_id = ${param('companyId', 'uuid')}`)
 
 /**
- * (tx) The correction of an event is of the same agent, run, project, model and time, so it is counted where the event was; the request gives the amount.
- * @throws Refusal `unknown_reference`, `unprocessable` for more than the event
+ * The correction of an event is of the same agent, run, project, model and time, so it is counted where the event was; the request gives the amount.
+ * @throws Refusal `unprocessable` for more than the event
  */
-async function correctionOf(tx: Tx, companyId: string, body: ReportedCost, correctsId: string): Promise<CostInput> {
-  // Two corrections at once would each see what is left of the event.
-  await awaitCostWriters(tx, companyId)
-  const [corrected] = await tx.run(selectCorrected, { companyId, id: correctsId })
-  if (corrected === undefined) return refuse('unknown_reference', { message: 'The event to correct was not found' })
+function correctionOf(companyId: string, body: ReportedCost, corrected: Corrected): CostInput {
   if (corrected.correctsId !== null) refuse('unprocessable', { message: 'A correction is not corrected; correct the event' })
   const references = { ...corrected, companyId, runId: corrected.heartbeatRunId }
   const input = {
-    ...inputOf({ ...body, ...corrected, correctsId }, references),
-    correctsId,
+    ...inputOf({ ...body, ...corrected }, references),
+    correctsId: body.correctsId ?? null,
     provider: corrected.provider,
     biller: corrected.biller,
   }
   if (corrected.left + input.microcents < 0)
     refuse('unprocessable', { message: 'The correction would make the cost of the event negative' })
   return { ...input, model: corrected.model, billingType: corrected.billingType, billingCode: corrected.billingCode }
+}
+
+/** (tx) Records a correction. @throws Refusal `unknown_reference`; those of `correctionOf` */
+async function recordCorrection(tx: Tx, companyId: string, body: ReportedCost, correctsId: string): Promise<RecordedCosts> {
+  // Two corrections at once would each see what is left of the event.
+  await awaitCostWriters(tx, companyId)
+  const [corrected] = await tx.run(selectCorrected, { companyId, id: correctsId })
+  if (corrected === undefined) return refuse('unknown_reference', { message: 'The event to correct was not found' })
+  const { agentId } = corrected
+  const joined = await joinCosts(tx, companyId, agentId, [{ agentId, externalId: body.externalId ?? null }])
+  // One that is sent again would be compared with what it has left of the event itself.
+  return await writeCosts(tx, companyId, joined.known.length > 0 ? [] : [correctionOf(companyId, body, corrected)], joined)
 }
 
 /** @throws Refusal `forbidden`, `field_not_permitted`, `run_id_mismatch` */
@@ -222,7 +232,7 @@ async function record(tx: Tx, ctx: Ctx, body: ReportedCost): Promise<RecordedCos
   if (typeof correctsId === 'string') {
     await verified
     requireOwn(ctx, body)
-    return await recordCosts(tx, companyId, [await correctionOf(tx, companyId, body, correctsId)])
+    return await recordCorrection(tx, companyId, body, correctsId)
   }
   // All facts are read behind the lock of the run, in one round trip.
   const preparing = pipelined(inputFor(tx, ctx, body))
@@ -230,7 +240,9 @@ async function record(tx: Tx, ctx: Ctx, body: ReportedCost): Promise<RecordedCos
   const joining = pipelined(joinCosts(tx, companyId, agentId, [{ agentId, externalId }]))
   await verified
   requireOwn(ctx, body)
-  return await writeCosts(tx, companyId, [await preparing], await joining)
+  const joined = await joining
+  // An event that is sent again is answered as it is, although what it names may be gone, or its time too long ago, by now.
+  return await writeCosts(tx, companyId, joined.known.length > 0 ? [] : [await preparing], joined)
 }
 
 /**
