@@ -7,7 +7,7 @@ import { moveOver } from './index.ts'
 
 const server = useServer()
 
-test('What agents spent this month and before comes into the windows of all of their limits', async ({ onTestFinished }) => {
+test('The costs of this month and of earlier ones come into the windows of all limits of all agents', async ({ onTestFinished }) => {
   const source = await createPaperclipSource()
   onTestFinished(() => source.drop())
   const { id, engineer, cost, prefix } = await plantCompany(source)

@@ -88,7 +88,7 @@ export interface Noun<T extends { readonly id: string }> {
   readonly knownByRow?: FindKnown<T>
   /** Rows of one transaction, where each of them is more work than usual. */
   readonly batchRows?: number
-  /** What all rows of one transaction have in common, where they must: rows of different answers come in transactions of their own. */
+  /** Rows come in one transaction only where this answers the same for them. */
   readonly batchOf?: (row: T) => string
   /** The audit row of a deletion: what was deleted here since an earlier move does not come again. */
   readonly deletedBy?: Deletion<T>
