@@ -19,10 +19,7 @@ function sharedFile() {
       await createRunTokens({
         secret: SECRET,
         algorithm,
-        runKeys: await openRunKeys(
-          () => file.text,
-          (error) => file.problems.push(error),
-        ),
+        runKeys: await openRunKeys({ read: () => file.text, version: () => file.text ?? '' }, (error) => file.problems.push(error)),
         ttlSeconds: 60,
         issuer: 'paperclip',
         audience: 'paperclip-api',
@@ -58,21 +55,39 @@ describe('keys that servers of one home share', () => {
     expect(answers).toEqual(Array.from({ length: 20 }, () => true))
   })
 
-  test('A stranger who names keys that do not exist makes a server look once in a second', async () => {
-    let reads = 0
+  test('A stranger who names keys that do not exist makes a server read none, unless they have changed', async () => {
+    let [reads, version] = [0, 'first']
     const text = writeRunKeys([createRunKey(0)])
-    const keys = await openRunKeys(
-      () => {
-        reads += 1
-        return text
-      },
-      () => {},
-    )
+    const read = (): string => {
+      reads += 1
+      return text
+    }
+    const keys = await openRunKeys({ read, version: () => version }, () => {})
+    await Promise.all(Array.from({ length: 50 }, () => keys.lookAgain()))
+    expect(reads).toBe(1)
+    version = 'second'
     await Promise.all(Array.from({ length: 50 }, () => keys.lookAgain()))
     expect(reads).toBe(2)
   })
 
-  test('A token of a new key is valid, although a stranger has made the server look within the second before', async () => {
+  test('A look that cannot ask whether the keys changed reports it once and refuses nothing that was valid', async () => {
+    const problems: unknown[] = []
+    const problem = new Error('the home is gone')
+    let isGone = false
+    const version = (): string => {
+      if (isGone) throw problem
+      return 'first'
+    }
+    const key = createRunKey(0)
+    const keys = await openRunKeys({ read: () => writeRunKeys([key]), version }, (error) => problems.push(error))
+    isGone = true
+    await keys.lookAgain()
+    await keys.lookAgain()
+    expect(problems).toEqual([problem])
+    expect(keys.find(key.kid, now())).not.toBeNull()
+  })
+
+  test('A token of a new key is valid, although a stranger has just made the server look for another', async () => {
     const file = sharedFile()
     const first: readonly RunKey[] = [createRunKey(0)]
     file.text = writeRunKeys(first)

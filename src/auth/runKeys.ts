@@ -1,11 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { importJWK } from 'jose'
 import type { CryptoKey } from 'jose'
 import { publicKeyOf, readRunKeys, signingKey, verifyingKeys } from './runKeySet.ts'
 import type { PublicKey, RunKey } from './runKeySet.ts'
-
-/** How often a token that names an unknown key makes this process look for new keys, in milliseconds. */
-const LOOK_AGAIN_MS = 1000
 
 /** A key, imported once for all its uses. */
 export interface LoadedRunKey extends RunKey {
@@ -24,7 +20,7 @@ export interface RunKeys {
   readonly publicKeys: (now: number) => PublicKey[]
   /** Reads the keys again where another process may have changed them. */
   readonly refresh: () => Promise<void>
-  /** The same, but at most once in a second, for what a client can cause: a caller may wait so long for the next look. */
+  /** The same, but only when they differ from what was read last: for what a client can cause. */
   readonly lookAgain: () => Promise<void>
 }
 
@@ -38,20 +34,29 @@ async function load(key: RunKey): Promise<LoadedRunKey> {
   }
 }
 
+/** The place of the private JSON Web Key Set. */
+export interface RunKeySource {
+  /** The set as it is now; null where there is none. */
+  readonly read: () => string | null
+  /** Differs when the set does. It costs less than to read the set. */
+  readonly version: () => string
+}
+
 /**
  * Opens the keys of run tokens.
- * @param read gives the private JSON Web Key Set as it is now; null where there is none
  * @param onProblem hears of the first of several failures to read it again; the keys stay as they were
  * @throws Error when the set cannot be read or is not one
  */
-export async function openRunKeys(read: () => string | null, onProblem: (error: unknown) => void): Promise<RunKeys> {
+export async function openRunKeys({ read, version }: RunKeySource, onProblem: (error: unknown) => void): Promise<RunKeys> {
   let text: string | null = null
   let keys: readonly LoadedRunKey[] = []
   let isFailing = false
-  let lookedAt = Number.NEGATIVE_INFINITY
+  let seen: string | null = null
   let looking: Promise<void> | null = null
 
   const reload = async (): Promise<void> => {
+    // Before it is read: a change in between is seen by the next look.
+    seen = version()
     const found = read()
     if (found === text) return
     if (found === null) throw new Error('the keys of run tokens are gone')
@@ -61,7 +66,6 @@ export async function openRunKeys(read: () => string | null, onProblem: (error: 
   await reload()
 
   const look = async (): Promise<void> => {
-    lookedAt = performance.now()
     try {
       await reload()
       isFailing = false
@@ -73,15 +77,13 @@ export async function openRunKeys(read: () => string | null, onProblem: (error: 
     }
   }
   const refresh = (): Promise<void> => (looking ??= look())
-
-  let next: Promise<void> | null = null
-  const lookInTime = async (): Promise<void> => {
-    await sleep(Math.max(0, lookedAt + LOOK_AGAIN_MS - performance.now()))
-    // The look begins now: a caller behind it may name a key that came later.
-    next = null
-    // One that is under way may have read the file before the key was there.
-    await looking
-    await refresh()
+  const differs = (): boolean => {
+    try {
+      return version() !== seen
+    } catch {
+      // The look reports why.
+      return true
+    }
   }
 
   return {
@@ -89,7 +91,10 @@ export async function openRunKeys(read: () => string | null, onProblem: (error: 
     find: (kid, now) => verifyingKeys(keys, now).find((key) => key.kid === kid) ?? null,
     publicKeys: (now) => verifyingKeys(keys, now).map(publicKeyOf),
     refresh,
-    // A caller that did not wait would be refused with a valid token, if another had made this process look just before the rotation.
-    lookAgain: () => (next ??= lookInTime()),
+    async lookAgain() {
+      // A look that is under way may have read the keys before they changed.
+      await looking
+      await (differs() ? refresh() : looking)
+    },
   }
 }

@@ -100,10 +100,7 @@ describe('run tokens that a key signs, and tokens that only look so', () => {
     await createRunTokens({
       ...settings,
       algorithm,
-      runKeys: await openRunKeys(
-        () => writeRunKeys([key]),
-        () => {},
-      ),
+      runKeys: await openRunKeys({ read: () => writeRunKeys([key]), version: () => 'one' }, () => {}),
     })
   const secretId = async (): Promise<string> => String(headerOf((await (await tokensOf(OLD)).sign(run)).token)['kid'])
 
@@ -200,10 +197,7 @@ describe('run tokens that a key signs, and tokens that only look so', () => {
     const last = signature.startsWith('A') ? `B${signature.slice(1)}` : `A${signature.slice(1)}`
     expect(await tokens.verify(`${header}.${claims}.${last}`)).toBeNull()
     expect(await tokens.verify(`${header}.${claims}.`)).toBeNull()
-    const keys = await openRunKeys(
-      () => writeRunKeys([key]),
-      () => {},
-    )
+    const keys = await openRunKeys({ read: () => writeRunKeys([key]), version: () => 'one' }, () => {})
     const elsewhere = await createRunTokens({ ...settings, algorithm: 'EdDSA', runKeys: keys, audience: 'elsewhere' })
     expect(await elsewhere.verify(token)).toBeNull()
     const over = await createRunTokens({ ...settings, algorithm: 'EdDSA', runKeys: keys, ttlSeconds: 0 })

@@ -4,7 +4,7 @@ import type { RunKeys } from '../auth/runKeys.ts'
 import { createRunKey, writeRunKeys } from '../auth/runKeySet.ts'
 import { createRunTokens } from '../auth/runTokens.ts'
 import type { RunTokens } from '../auth/runTokens.ts'
-import { loadOrCreateSecretFile, readKeptSecret, RUN_KEYS_FILE } from '../platform/home/secret.ts'
+import { keptSecretVersion, loadOrCreateSecretFile, readKeptSecret, RUN_KEYS_FILE } from '../platform/home/secret.ts'
 import type { Log } from '../platform/kernel/log.ts'
 import { startProblem } from '../platform/kernel/startProblem.ts'
 import type { Config } from './config.ts'
@@ -16,12 +16,12 @@ import type { Config } from './config.ts'
 async function keysOf({ home, jwtAlgorithm, jwtKeys }: Config, log: Log): Promise<RunKeys> {
   const onProblem = (error: unknown): void =>
     log.error({ err: error }, 'the keys of run tokens cannot be read again: those of before are used')
-  if (jwtKeys !== null) return await openRunKeys(() => jwtKeys, onProblem)
+  if (jwtKeys !== null) return await openRunKeys({ read: () => jwtKeys, version: () => 'configured' }, onProblem)
   if (jwtAlgorithm === 'EdDSA') loadOrCreateSecretFile(home, RUN_KEYS_FILE, () => writeRunKeys([createRunKey(0)]))
   const read = (): string | null => readKeptSecret(home, RUN_KEYS_FILE)
   read()
   try {
-    return await openRunKeys(read, onProblem)
+    return await openRunKeys({ read, version: () => keptSecretVersion(home, RUN_KEYS_FILE) }, onProblem)
   } catch (error) {
     throw startProblem(`${path.join(home, RUN_KEYS_FILE)} cannot be used: ${(error as Error).message}`, error)
   }

@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { loadOrCreateDatabasePasswords, loadOrCreateSecret, readKeptSecret, replaceSecretFile } from './secret.ts'
+import { keptSecretVersion, loadOrCreateDatabasePasswords, loadOrCreateSecret, readKeptSecret, replaceSecretFile } from './secret.ts'
 
 const run = promisify(execFile)
 const script = `import { loadOrCreateSecret } from ${JSON.stringify(new URL('./secret.ts', import.meta.url).href)}; process.stdout.write(loadOrCreateSecret(process.argv[1]))`
@@ -118,6 +118,21 @@ describe('replaceSecretFile', () => {
     expect(readKeptSecret(folder, 'agent-jwt-secret')).toBeNull()
     replaceSecretFile(folder, 'agent-jwt-secret', NEXT)
     expect(readKeptSecret(folder, 'agent-jwt-secret')).toBe(NEXT)
+  })
+
+  test('The version of a kept secret differs when it is made, replaced or written, and is the same while it is read', () => {
+    const file = path.join(folder, 'agent-jwt-secret')
+    const version = (): string => keptSecretVersion(folder, 'agent-jwt-secret')
+    const versions = [version()]
+    replaceSecretFile(folder, 'agent-jwt-secret', NEXT)
+    versions.push(version())
+    readKeptSecret(folder, 'agent-jwt-secret')
+    expect(version()).toBe(versions[1])
+    replaceSecretFile(folder, 'agent-jwt-secret', NEXT)
+    versions.push(version())
+    writeFileSync(file, `${NEXT}${NEXT}`)
+    versions.push(version())
+    expect(new Set(versions).size).toBe(4)
   })
 
   test('A secret that other users can read is refused by a reader that does not make one', () => {

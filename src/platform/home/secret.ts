@@ -95,6 +95,12 @@ export function loadOrCreateSecretFile(home: string, name: string, generate: () 
 export const readKeptSecret = (home: string, name: string): string | null =>
   readSecretFile(path.join(home, name), trustedOwners(home, {})) ?? null
 
+/** Differs when the file of a kept secret was written or replaced. It reads nothing of it. */
+export function keptSecretVersion(home: string, name: string): string {
+  const stats = statSync(path.join(home, name), { bigint: true, throwIfNoEntry: false })
+  return stats === undefined ? 'missing' : [stats.ino, stats.size, stats.mtimeNs, stats.ctimeNs].join(' ')
+}
+
 /**
  * Puts a new secret in the place of a kept one, or where there is none yet. A server that reads the file meanwhile finds the one or the other,
  * whole. Under root the file goes to the owner of the file before, or of the home, because the server may run under that account.
