@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { pollFor } from '../dev/testing/serverProcess.ts'
+import { countLockWaiters, waitUntil } from '../dev/testing/holds.ts'
 import { useServer, world } from '../dev/testing/world.ts'
 import { agentPlaces } from '../platform/db/lane.ts'
 
@@ -24,12 +24,7 @@ test('While requests of agents wait for locks with every connection that agents 
       ]).flat(),
     )
     waiting.catch(() => {})
-    await pollFor('all connections of agents wait', async () => {
-      const { rows } = await server().database.sql.query<{ count: number }>(
-        "select count(*)::int as count from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
-      )
-      return (rows[0]?.count ?? 0) >= agentPlaces(POOL)
-    })
+    await waitUntil('all connections of agents wait', async () => (await countLockWaiters(server())) >= agentPlaces(POOL))
     const path = `/api/companies/${here.company.id}/labels`
     const created = await server().board.post(path, { name: 'At once', color: '#123456' })
     expect(created.status, created.text).toBe(201)

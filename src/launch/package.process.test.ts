@@ -22,7 +22,7 @@ import { processesNaming } from '../dev/testing/processesNaming.ts'
 import { cpuMsOf, ordinaryAccount, pollFor, send } from '../dev/testing/serverProcess.ts'
 import { assemblePackage } from '../dev/testing/assembledPackage.ts'
 import { startPackaged } from '../dev/testing/packagedServer.ts'
-import { clusterFolder } from '../dev/testing/workFolder.ts'
+import { memoryFolder } from '../dev/testing/workFolder.ts'
 
 const root = path.resolve(import.meta.dirname, '../..')
 const run = promisify(execFile)
@@ -54,7 +54,7 @@ const manifestOf = (folder: string): Packed => JSON.parse(readFileSync(path.join
 
 let folder = ''
 beforeAll(() => {
-  folder = realpathSync(mkdtempSync(path.join(clusterFolder(), 'paperclip-package-')))
+  folder = realpathSync(mkdtempSync(path.join(memoryFolder(), 'paperclip-package-')))
   chmodSync(folder, 0o755)
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))

@@ -10,7 +10,7 @@ import { assemblePackage } from '../dev/testing/assembledPackage.ts'
 import { processesNaming } from '../dev/testing/processesNaming.ts'
 import { canStartAsOrdinary, ordinaryAccount, pollFor } from '../dev/testing/serverProcess.ts'
 import { isFullCheck } from '../dev/testing/fullCheck.ts'
-import { clusterFolder } from '../dev/testing/workFolder.ts'
+import { memoryFolder } from '../dev/testing/workFolder.ts'
 
 /** A test process that a test can kill: it makes a server, reports where, and goes on until it is killed or its input ends. */
 const program = `
@@ -34,7 +34,7 @@ afterAll(() => rmSync(place, { recursive: true, force: true }))
 
 /** A folder for the files of hosts, so that a test sees its own. */
 function temporaryFolder(): string {
-  const folder = mkdtempSync(path.join(clusterFolder(), 'pct-'))
+  const folder = mkdtempSync(path.join(memoryFolder(), 'pct-'))
   chmodSync(folder, 0o777)
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
   return folder

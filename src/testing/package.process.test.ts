@@ -18,7 +18,7 @@ import { isFullCheck } from '../dev/testing/fullCheck.ts'
 import { assemblePackage } from '../dev/testing/assembledPackage.ts'
 import { pollFor } from '../dev/testing/serverProcess.ts'
 import { processesNaming } from '../dev/testing/processesNaming.ts'
-import { clusterFolder } from '../dev/testing/workFolder.ts'
+import { memoryFolder } from '../dev/testing/workFolder.ts'
 
 const root = path.resolve(import.meta.dirname, '../..')
 const run = promisify(execFile)
@@ -33,7 +33,7 @@ let temporary = ''
 
 /** A copy of the example project, with the package and vitest and nothing else. */
 beforeAll(async () => {
-  folder = realpathSync(mkdtempSync(path.join(clusterFolder(), 'pcx-')))
+  folder = realpathSync(mkdtempSync(path.join(memoryFolder(), 'pcx-')))
   chmodSync(folder, 0o755)
   project = path.join(folder, 'agent-ci')
   temporary = path.join(folder, 'tmp')

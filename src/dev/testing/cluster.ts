@@ -3,7 +3,7 @@ import path from 'node:path'
 import type { TestProject } from 'vitest/node'
 import { startTestCluster } from '../../testing/host/cluster.ts'
 import type { Login } from '../../testing/host/cluster.ts'
-import { clusterFolder, packageFolder, readyHomeFolder, workFolder } from './workFolder.ts'
+import { memoryFolder, packageFolder, readyHomeFolder, workFolder } from './workFolder.ts'
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -16,7 +16,7 @@ declare module 'vitest' {
 
 /** One Postgres for the whole run, with a migrated template that carries the tripwire and a clock of its own. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const home = mkdtempSync(path.join(clusterFolder(), 'paperclip-test-'))
+  const home = mkdtempSync(path.join(memoryFolder(), 'paperclip-test-'))
   const tripwire = readFileSync(new URL('./tripwire.sql', import.meta.url), 'utf8')
   const cluster = await startTestCluster({ home, furtherSql: tripwire })
   project.provide('cluster', cluster.owner)

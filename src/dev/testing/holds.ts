@@ -163,16 +163,19 @@ export async function waitUntil(description: string, condition: () => Promise<bo
   }
 }
 
+/** How many connections of this database wait for a lock. It asks outside of every transaction, because one sees the activity of others as it was at its first look. */
+export async function countLockWaiters(server: TestServer): Promise<number> {
+  const { waiting } = await queryOne<{ waiting: number }>(
+    server,
+    `select count(*)::int as waiting from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+    [],
+  )
+  return waiting
+}
+
 /** Waits until another connection of this database waits for a lock. */
 export const waitForLockWaiter = (server: TestServer): Promise<void> =>
-  waitUntil('a transaction waits for a row lock', async () => {
-    const { waiting } = await queryOne<{ waiting: number }>(
-      server,
-      `select count(*)::int as waiting from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
-      [],
-    )
-    return waiting > 0
-  })
+  waitUntil('a transaction waits for a row lock', async () => (await countLockWaiters(server)) > 0)
 
 /** Inserts a wake of an agent that waits for an issue, as the last of those that wait. */
 export async function insertDeferredWake(server: TestServer, issueId: string, agentId: string): Promise<void> {

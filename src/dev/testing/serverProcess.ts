@@ -11,7 +11,7 @@ import { pathToFileURL } from 'node:url'
 import { onTestFinished } from 'vitest'
 import type { ConnectionOptions } from '../../platform/db/driver/client.ts'
 import { unmetered } from './unmetered.ts'
-import { clusterFolder } from './workFolder.ts'
+import { memoryFolder } from './workFolder.ts'
 
 /** A machine is allowed to be this slow before a test gives up waiting for an event. */
 const TIMEOUT_MS = 45_000
@@ -120,7 +120,7 @@ export function temporaryHome(): string {
  * have to live outside of it.
  */
 export function makeHome(): string {
-  return makePassable(clusterFolder())
+  return makePassable(memoryFolder())
 }
 
 /** The same on a disk, where what is measured depends on it. */

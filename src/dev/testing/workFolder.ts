@@ -11,14 +11,14 @@ export const readyHomeFolder = path.join(tmpdir(), `paperclip-ready-${process.pi
 /** The package that `assembledPackage.ts` copies, compiled when the first test of a run asks for it. */
 export const packageFolder = path.join(tmpdir(), `paperclip-built-${process.pid}`)
 
-/** The room that the Postgres of a run needs: a clone for each file that runs, and 1 GB of WAL at most. */
+/** The room that a run needs in memory: for its Postgres a clone for each file that runs and 1 GB of WAL at most, and for homes and packages. */
 const ROOM_BYTES = 4 * 1024 ** 3
 
 /**
- * Where the Postgres of a run lives: in memory, where there is room. A run makes and drops hundreds of databases of 900 files each, and a file system on a disk
- * takes a fifteenth of the processor time of all tests to find names for them.
+ * Where a run puts its Postgres and what else has many files: homes of servers and packages. It is in memory, where there is room. A run makes and drops hundreds
+ * of databases of 900 files each, and a file system on a disk takes a fifteenth of the processor time of all tests to find names for them.
  */
-export function clusterFolder(): string {
+export function memoryFolder(): string {
   try {
     const { bavail, bsize } = statfsSync('/dev/shm')
     return bavail * bsize >= ROOM_BYTES ? '/dev/shm' : tmpdir()

@@ -1,16 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { addCostEvents, CENT, spendNow } from '../../dev/testing/costEvents.ts'
-import { waitForLockWaiter, waitUntil } from '../../dev/testing/holds.ts'
+import { countLockWaiters, waitForLockWaiter, waitUntil } from '../../dev/testing/holds.ts'
 import { useServer, world } from '../../dev/testing/world.ts'
 
 const server = useServer()
 
 const sql = (text: string, values: unknown[]) => server().database.sql.query(text, values)
-
-// A transaction sees the activity of others as it was when it first looked, so another connection looks.
-const waiters = async (): Promise<number> =>
-  (await sql("select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()", [])).rows.length
 
 async function setup() {
   const base = await world(server())
@@ -30,10 +26,10 @@ describe('the dashboard', () => {
     const asked = Array.from({ length: 8 }, () => server().board.get(`${here.C}/dashboard`))
     await waitForLockWaiter(server())
     const other = server().board.get(`${elsewhere.C}/dashboard`)
-    await waitUntil('the other company is read, too', async () => (await waiters()) === 2)
+    await waitUntil('the other company is read, too', async () => (await countLockWaiters(server())) === 2)
     // Every request that was sent before this one has reached the server.
     expect((await server().board.get(`/api/companies/${here.company.id}`)).status).toBe(200)
-    expect(await waiters()).toBe(2)
+    expect(await countLockWaiters(server())).toBe(2)
     await blocking.query('commit')
     expect(new Set((await Promise.all(asked)).map(({ body }) => body.tasks.open))).toEqual(new Set([3]))
     expect((await other).body).toMatchObject({ companyId: elsewhere.company.id, tasks: { open: 0 } })

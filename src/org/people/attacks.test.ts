@@ -2,6 +2,7 @@
 
 import { createHmac } from 'node:crypto'
 import { beforeEach, describe, expect, test } from 'vitest'
+import { countLockWaiters } from '../../dev/testing/holds.ts'
 import { boardOf, browser, cookiesOf, member, person, signIn } from '../../dev/testing/people.ts'
 import { countByStatus } from '../../dev/testing/race.ts'
 import { sendRawRequest } from '../../dev/testing/rawHttp.ts'
@@ -202,9 +203,7 @@ describe('tokens that are sent to people', () => {
        create trigger wait_here before insert on sign_ins for each row execute function wait_here()`,
     )
     const gate = await sql.connect()
-    const blocked = async (): Promise<unknown[]> =>
-      (await sql.query("select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'")).rows
-    const waiting = (count: number): Promise<void> => expect.poll(blocked).toHaveLength(count)
+    const waiting = (count: number): Promise<void> => expect.poll(() => countLockWaiters(server())).toBe(count)
     try {
       await gate.query('select pg_advisory_lock(4711)')
       const signingIn = signIn(server(), ada.email)

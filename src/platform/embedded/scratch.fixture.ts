@@ -10,7 +10,7 @@ import { promisify } from 'node:util'
 import { Client } from 'pg'
 import { onTestFinished } from 'vitest'
 import { compiled, compileInto } from '../../dev/testing/compiled.ts'
-import { clusterFolder } from '../../dev/testing/workFolder.ts'
+import { memoryFolder } from '../../dev/testing/workFolder.ts'
 import type { EmbeddedPostgres, Log } from './contract.ts'
 import type { Surroundings } from './start.ts'
 import { platformPackage } from './binaries.ts'
@@ -34,14 +34,14 @@ const run = promisify(execFile)
 type Connection = EmbeddedPostgres['connection']
 
 /** Creates a folder that is removed at the end of the test, in memory where there is room. */
-export async function scratchFolder(parent = clusterFolder()): Promise<string> {
+export async function scratchFolder(parent = memoryFolder()): Promise<string> {
   const folder = await makeScratch(parent)
   onTestFinished(() => removeScratch(folder))
   return folder
 }
 
 /** Creates a folder for several tests, which remove it with `removeScratch`. All accounts can read it, as a usual checkout. */
-export async function makeScratch(parent = clusterFolder()): Promise<string> {
+export async function makeScratch(parent = memoryFolder()): Promise<string> {
   const folder = await realpath(await mkdtemp(join(parent, 'emb-')))
   await chmod(folder, 0o755)
   return folder

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { waitForLockWaiter } from '../../dev/testing/holds.ts'
 import { pollFor } from '../../dev/testing/serverProcess.ts'
 import { useServer, world } from '../../dev/testing/world.ts'
 import { issueStatus } from '../../model/issueStatus.ts'
@@ -120,7 +121,7 @@ test('A person who reads while another writes does not miss the comment that is 
     here.company.id,
     issue.id,
   ])
-  await pollFor('the reading waits', async () => (await sql("select 1 from pg_stat_activity where wait_event_type = 'Lock'")).length > 0)
+  await waitForLockWaiter(server())
   await writer.query('commit')
   await reading
   await reader.query('commit')
