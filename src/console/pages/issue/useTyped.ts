@@ -1,4 +1,4 @@
-import { useState } from 'react'
+import { useRef, useState } from 'react'
 
 const PLACE = 'paperclip.draft.'
 
@@ -23,9 +23,13 @@ function keep(name: string, value: unknown): void {
 
 export const hasTyped = (name: string): boolean => kept(name) !== null
 
+/** The next text, or how it comes from the one of now. */
+export type Next<T> = T | ((now: T) => T)
+
 interface Typed<T> {
   readonly value: T
-  readonly set: (value: T) => void
+  /** What waited for the server in between gives a function, so that it keeps what was typed meanwhile. */
+  readonly set: (next: Next<T>) => void
   /** Nothing is being typed any more. */
   readonly clear: () => void
 }
@@ -34,16 +38,21 @@ interface Typed<T> {
  * A text that is being typed. It outlives the page in this tab, so that a session that ends under it, or a click on a link, loses nothing.
  * @param name differs from that of other drafts
  */
-export function useTyped<T>(name: string, initial: T): Typed<T> {
+export function useTyped<T extends string | object>(name: string, initial: T): Typed<T> {
   const [value, setValue] = useState<T>(() => kept<T>(name) ?? initial)
+  const latest = useRef(value)
+  const put = (next: T): void => {
+    latest.current = next
+    setValue(next)
+  }
   return {
     value,
     set(next) {
-      setValue(next)
-      keep(name, next)
+      put(typeof next === 'function' ? next(latest.current) : next)
+      keep(name, latest.current === initial ? null : latest.current)
     },
     clear() {
-      setValue(initial)
+      put(initial)
       keep(name, null)
     },
   }

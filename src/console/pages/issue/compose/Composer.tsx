@@ -14,11 +14,19 @@ import { markdownOf, useUploads } from '../files/uploads.ts'
 import { IssueText } from '../IssueText.tsx'
 import { useSendKey } from '../sendKey.ts'
 import { useTyped } from '../useTyped.ts'
+import type { Next } from '../useTyped.ts'
 import { MentionField } from './MentionField.tsx'
+
+/** The text that is left when a comment was sent: what was typed meanwhile. */
+const restOf = (now: string, sent: string): string => (now.startsWith(sent) ? now.slice(sent.length).trimStart() : now)
+
+/** A text with lines of its own behind it. */
+const withLines = (text: string, lines: readonly string[]): string =>
+  `${text}${text === '' || text.endsWith('\n') ? '' : '\n'}${lines.join('\n')}\n`
 
 /** The place where a comment is written. It keeps its text until the server has it. */
 export function Composer({ issue }: { readonly issue: IssueDetail }): ReactNode {
-  const draft = useTyped(`comment ${issue.id}`, '')
+  const draft = useTyped<string>(`comment ${issue.id}`, '')
   const [isPreview, setPreview] = useState(false)
   const [reopens, setReopens] = useState(false)
   const [interrupts, setInterrupts] = useState(false)
@@ -29,13 +37,14 @@ export function Composer({ issue }: { readonly issue: IssueDetail }): ReactNode 
   const canSend = draft.value.trim() !== '' && !act.isPending
   const send = async (): Promise<void> => {
     if (!canSend) return
+    const body = draft.value
     await act.mutateAsync({
-      body: draft.value,
+      body,
       ...(isClosed && reopens ? { reopen: true } : {}),
       ...(isHeld && interrupts ? { interrupt: true } : {}),
     })
     forget()
-    draft.clear()
+    draft.set((now) => restOf(now, body))
     setPreview(false)
     setReopens(false)
     setInterrupts(false)
@@ -72,7 +81,7 @@ export function Composer({ issue }: { readonly issue: IssueDetail }): ReactNode 
 interface TextOfCommentProps {
   readonly issueId: string
   readonly text: string
-  readonly onText: (text: string) => void
+  readonly onText: (text: Next<string>) => void
   readonly isPreview: boolean
   readonly onSend: () => void
 }
@@ -82,7 +91,7 @@ function TextOfComment({ issueId, text, onText, isPreview, onSend }: TextOfComme
   const attach = async (files: readonly File[]): Promise<void> => {
     const sent = await uploads.upload(files)
     if (sent.length === 0) return
-    onText(`${text}${text === '' || text.endsWith('\n') ? '' : '\n'}${sent.map(markdownOf).join('\n')}\n`)
+    onText((now) => withLines(now, sent.map(markdownOf)))
   }
   return (
     <>

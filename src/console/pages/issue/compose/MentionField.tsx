@@ -1,5 +1,6 @@
 import { useId, useRef, useState } from 'react'
 import type { ClipboardEvent, KeyboardEvent, ReactNode, RefObject } from 'react'
+import { flushSync } from 'react-dom'
 import type { Agent } from '../../../api/types.ts'
 import { useAgents } from '../data.ts'
 import { filesOf } from '../files/uploads.ts'
@@ -36,10 +37,13 @@ function useCompletion(field: RefObject<HTMLTextAreaElement | null>, value: stri
     const agent = found[at]
     if (asked === null || agent === undefined) return
     const done = completed(value, asked, mentionOf(agent, agents))
-    onChange(done.text)
-    setAsked(null)
-    requestAnimationFrame(() => field.current?.setSelectionRange(done.caret, done.caret))
+    // The caret has its place before the next letter: one that was put there a frame later would part what is typed on.
+    flushSync(() => {
+      onChange(done.text)
+      setAsked(null)
+    })
     field.current?.focus()
+    field.current?.setSelectionRange(done.caret, done.caret)
   }
   const keys: Readonly<Record<string, () => void>> = {
     ArrowDown: () => setChosen((chosen + 1) % found.length),
