@@ -16,6 +16,8 @@ interface TextFieldProps extends FieldProps {
   /** Lines of a longer text; one line unless given. */
   readonly rows?: number
   readonly placeholder?: string
+  /** While it is sent: what would be typed then would be lost. */
+  readonly isSending?: boolean
 }
 
 /** A labelled field of text. */
@@ -29,6 +31,7 @@ export function TextField({
   maxLength,
   rows,
   placeholder,
+  isSending = false,
 }: TextFieldProps): ReactNode {
   const id = useId()
   const shared = {
@@ -40,6 +43,7 @@ export function TextField({
     'data-first': isFirst ? '' : undefined,
     maxLength,
     placeholder,
+    readOnly: isSending,
     'aria-describedby': hint === undefined ? undefined : `${id}-hint`,
   }
   return (

@@ -71,6 +71,7 @@ export function EditIssue(props: EditIssueProps): ReactNode {
   const { texts, set, saving, submit, close } = useEditing(props)
   const [isPreview, setPreview] = useState(false)
   const { contest } = saving
+  const isSending = saving.pending !== null
   return (
     <form
       className="card edit-issue"
@@ -81,7 +82,15 @@ export function EditIssue(props: EditIssueProps): ReactNode {
       }}
     >
       <h2 className="hidden">Edit the issue</h2>
-      <TextField label="Title" value={texts.title} onChange={(title) => set({ title })} isRequired isFirst maxLength={TITLE_MAX} />
+      <TextField
+        label="Title"
+        value={texts.title}
+        onChange={(title) => set({ title })}
+        isRequired
+        isFirst
+        isSending={isSending}
+        maxLength={TITLE_MAX}
+      />
       {isPreview ? (
         <div className="preview">
           <IssueText text={texts.description} />
@@ -91,6 +100,7 @@ export function EditIssue(props: EditIssueProps): ReactNode {
           label="Description"
           value={texts.description}
           onChange={(description) => set({ description })}
+          isSending={isSending}
           rows={14}
           maxLength={TEXT_MAX}
           hint="Markdown"
@@ -99,7 +109,7 @@ export function EditIssue(props: EditIssueProps): ReactNode {
       {contest !== null && <Contested contest={contest} onYield={close} onKeep={() => submit(contest.conflict.current)} />}
       {saving.problem !== null && <Problem problem={saving.problem} />}
       <footer className="row">
-        <button type="submit" disabled={saving.pending !== null || contest !== null}>
+        <button type="submit" disabled={isSending || contest !== null}>
           Save
         </button>
         <button type="button" className="secondary" aria-pressed={isPreview} onClick={() => setPreview(!isPreview)}>

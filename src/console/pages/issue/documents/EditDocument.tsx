@@ -55,13 +55,7 @@ export function EditDocument({ document }: { readonly document: IssueDocument })
         inBackground(save(base.latestRevisionId))
       }}
     >
-      <TextField label="Title" value={title} onChange={(next) => set({ title: next })} maxLength={200} />
-      {isPreview ? (
-        <IssueText text={body} isDocument />
-      ) : (
-        <TextField label="Text" value={body} onChange={(next) => set({ body: next })} rows={18} hint="Markdown" />
-      )}
-      <TextField label="What changed" value={summary} onChange={(next) => set({ summary: next })} maxLength={500} hint="Optional" />
+      <DraftFields draft={draft.value} set={set} isPreview={isPreview} isSending={act.isPending} />
       {isStale && (
         <Overtaken document={document} base={base} onKeep={() => inBackground(save(document.latestRevisionId))} onYield={draft.clear} />
       )}
@@ -87,6 +81,32 @@ export function EditDocument({ document }: { readonly document: IssueDocument })
     </form>
   )
 }
+
+interface DraftFieldsProps {
+  readonly draft: Draft
+  readonly set: (part: Partial<Draft>) => void
+  readonly isPreview: boolean
+  readonly isSending: boolean
+}
+
+const DraftFields = ({ draft: { title, body, summary }, set, isPreview, isSending }: DraftFieldsProps): ReactNode => (
+  <>
+    <TextField label="Title" value={title} onChange={(next) => set({ title: next })} isSending={isSending} maxLength={200} />
+    {isPreview ? (
+      <IssueText text={body} isDocument />
+    ) : (
+      <TextField label="Text" value={body} onChange={(next) => set({ body: next })} isSending={isSending} rows={18} hint="Markdown" />
+    )}
+    <TextField
+      label="What changed"
+      value={summary}
+      onChange={(next) => set({ summary: next })}
+      isSending={isSending}
+      maxLength={500}
+      hint="Optional"
+    />
+  </>
+)
 
 interface OvertakenProps {
   readonly document: IssueDocument

@@ -18,13 +18,13 @@ async function writing() {
   return { issue, page, text, read: () => text.inputValue() }
 }
 
-/** Keeps the requests of a kind on their way until they are let go. */
-async function holdRequests(page: Page, at: string): Promise<{ readonly begun: Promise<unknown>; readonly letGo: () => void }> {
+/** Keeps the changes that are sent to an address on their way until they are let go. */
+async function holdChanges(page: Page, at: string): Promise<{ readonly begun: Promise<unknown>; readonly letGo: () => void }> {
   let letGo = (): void => {}
   const released = new Promise<void>((resolve) => (letGo = resolve))
-  const begun = page.waitForRequest((request) => request.method() === 'POST')
+  const begun = page.waitForRequest((request) => request.method() !== 'GET')
   await page.route(at, async (route) => {
-    if (route.request().method() === 'POST') await released
+    if (route.request().method() !== 'GET') await released
     await route.continue()
   })
   return { begun, letGo }
@@ -36,7 +36,7 @@ const PASTE_A_FILE = `(() => {
   document.activeElement.dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true }))
 })()`
 
-describe.skipIf(!hasChromium)('a comment that is typed on while the page does something else (need Chromium)', () => {
+describe.skipIf(!hasChromium)('text that is typed while the page does something else (need Chromium)', () => {
   test('Letters that follow a completed name before the next frame stay in their order', async () => {
     const { page, read } = await writing()
     await page.keyboard.type('Look, @ad')
@@ -52,7 +52,7 @@ describe.skipIf(!hasChromium)('a comment that is typed on while the page does so
   test('A file that is pasted takes nothing away that was typed while it was sent', async () => {
     const { page, read } = await writing()
     await page.keyboard.type('Read')
-    const { begun, letGo } = await holdRequests(page, '**/attachments')
+    const { begun, letGo } = await holdChanges(page, '**/attachments')
     await page.evaluate(PASTE_A_FILE)
     await begun
     await page.keyboard.type(' this:')
@@ -63,7 +63,7 @@ describe.skipIf(!hasChromium)('a comment that is typed on while the page does so
   test('A comment that was sent leaves what was typed behind it, also for the next load of the page', async () => {
     const { issue, page, read } = await writing()
     await page.keyboard.type('The first thought.')
-    const { begun, letGo } = await holdRequests(page, '**/comments')
+    const { begun, letGo } = await holdChanges(page, '**/comments')
     await page.keyboard.press('Control+Enter')
     await begun
     await page.keyboard.type(' The second')
@@ -74,5 +74,30 @@ describe.skipIf(!hasChromium)('a comment that is typed on while the page does so
     await expect.poll(read).toBe('The second')
     const { body: comments } = await server().board.get(`/api/issues/${issue.id}/comments`)
     expect(comments.map(({ body }: { body: string }) => body)).toEqual(['The first thought.'])
+  })
+  test('The texts of an issue take no letter on their way to the server, and take them again after a refusal', async () => {
+    const { issue, page } = await writing()
+    await page.getByRole('button', { name: 'Edit', exact: true }).click()
+    const title = page.getByLabel('Title')
+    await title.fill('Sent')
+    let refuse = (): void => {}
+    const refused = new Promise<void>((resolve) => (refuse = resolve))
+    await page.route(`**/api/issues/${issue.id}`, async (route) => {
+      if (route.request().method() !== 'PATCH') return await route.continue()
+      await refused
+      await route.fulfill({ status: 422, json: { error: 'No', code: 'validation_failed' } })
+    })
+    const begun = page.waitForRequest((request) => request.method() === 'PATCH')
+    await page.keyboard.press('Enter')
+    await begun
+    await expect.poll(() => title.isEditable()).toBe(false)
+    await page.keyboard.type(' lost')
+    expect(await title.inputValue()).toBe('Sent')
+    refuse()
+    await page.getByRole('form', { name: 'Edit the issue' }).getByRole('alert').waitFor()
+    await page.keyboard.type(' again')
+    await page.unroute(`**/api/issues/${issue.id}`)
+    await page.keyboard.press('Enter')
+    await page.getByRole('heading', { name: 'Sent again', level: 1 }).waitFor()
   })
 })
