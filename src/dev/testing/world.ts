@@ -47,7 +47,7 @@ export interface TestServer {
   readonly store: Store
   readonly tokens: RunTokens
   readonly database: TestDatabase
-  /** Its home, made when the first head is noted or signed. */
+  /** Its home, made when the first head is noted or signed. Another one beside it is removed with the server, too. */
   readonly home: string
   readonly heads: HeadFile
   readonly keyUse: KeyUse
@@ -136,7 +136,8 @@ export async function startTestServer(database: TestDatabase, options: ServerOpt
   const store = createStore(pool)
   await openTestVault(store)
   const tokens = await createRunTokens({ secret: TEST_SECRET, ttlSeconds: 3600, issuer: 'paperclip', audience: 'paperclip-api' })
-  const home = path.join(tmpdir(), `${database.connection.database}-${randomUUID().slice(0, 8)}`)
+  const folder = path.join(tmpdir(), `${database.connection.database}-${randomUUID().slice(0, 8)}`)
+  const home = path.join(folder, 'home')
   const heads = openHeadFile(home)
   const messages: ActivityRow[] = []
   store.onCommit((rows) => messages.push(...rows))
@@ -187,7 +188,7 @@ export async function startTestServer(database: TestDatabase, options: ServerOpt
         server.closeAllConnections()
       })
       await pool.end()
-      rmSync(home, { recursive: true, force: true })
+      rmSync(folder, { recursive: true, force: true })
     },
   }
 }

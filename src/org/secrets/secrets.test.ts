@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { tmpdir } from 'node:os'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, onTestFinished, test } from 'vitest'
 import { databaseText } from '../../dev/testing/databaseText.ts'
 import { countByStatus, race } from '../../dev/testing/race.ts'
 import { waitForLockWaiter } from '../../dev/testing/holds.ts'
@@ -320,9 +320,16 @@ describe('references to secrets', () => {
 })
 
 describe('a file of variables as a provider', () => {
+  /** The place of a file, in a folder that is removed with the test. */
+  const fileOfVariables = (): string => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'paperclip-secrets-'))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    return path.join(folder, 'secrets.env')
+  }
+
   test('A secret names a variable of the file, and only where the operator has configured one', async () => {
     const { secrets } = await setup()
-    const file = path.join(tmpdir(), `secrets-${randomUUID()}.env`)
+    const file = fileOfVariables()
     writeFileSync(file, 'MAIL_TOKEN=from-the-file-4711\n')
     const providers = secrets.replace(/secrets$/, 'secret-providers')
     expect((await server().board.get(providers)).body.map((each: { id: string }) => each.id)).toEqual(['local_encrypted'])
@@ -343,7 +350,7 @@ describe('a file of variables as a provider', () => {
 
   test('A value that a server could not read for a moment is covered as soon as it can be read', async () => {
     const { secrets, agent, run, issue } = await setup()
-    const file = path.join(tmpdir(), `secrets-${randomUUID()}.env`)
+    const file = fileOfVariables()
     useExternalProviders([environmentFileProvider(file)])
     const { body } = await server().board.post(secrets, { name: 'Mail', provider: 'environment_file', externalRef: 'MAIL_TOKEN' })
     const working = await run(await agent())
