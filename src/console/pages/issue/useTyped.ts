@@ -28,7 +28,7 @@ export type Next<T> = T | ((now: T) => T)
 
 interface Typed<T> {
   readonly value: T
-  /** What waited for the server in between gives a function, so that it keeps what was typed meanwhile. */
+  /** Code that waited for the server in between gives a function, so that it keeps what was typed meanwhile. */
   readonly set: (next: Next<T>) => void
   /** Nothing is being typed any more. */
   readonly clear: () => void
