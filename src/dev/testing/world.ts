@@ -136,8 +136,7 @@ export async function startTestServer(database: TestDatabase, options: ServerOpt
   const store = createStore(pool)
   await openTestVault(store)
   const tokens = await createRunTokens({ secret: TEST_SECRET, ttlSeconds: 3600, issuer: 'paperclip', audience: 'paperclip-api' })
-  const folder = path.join(tmpdir(), `${database.connection.database}-${randomUUID().slice(0, 8)}`)
-  const home = path.join(folder, 'home')
+  const home = path.join(tmpdir(), `${database.connection.database}-${randomUUID().slice(0, 8)}`, 'home')
   const heads = openHeadFile(home)
   const messages: ActivityRow[] = []
   store.onCommit((rows) => messages.push(...rows))
@@ -188,7 +187,7 @@ export async function startTestServer(database: TestDatabase, options: ServerOpt
         server.closeAllConnections()
       })
       await pool.end()
-      rmSync(folder, { recursive: true, force: true })
+      rmSync(path.dirname(home), { recursive: true, force: true })
     },
   }
 }
