@@ -71,3 +71,26 @@ test('An event whose issue is gone when it is sent again answers as before', asy
   expect(await spend(server(), event)).toEqual(first)
   expect(await countsOf(here.company.id)).toMatchObject({ events: 1, audited: 1 })
 })
+
+test('The name of an event is not that of a correction or of the correction of another event, so that none is lost', async () => {
+  const here = await world(server())
+  const agent = await here.agent()
+  const run = await here.run(agent)
+  const of = { companyId: here.company.id, agentId: agent.id }
+  const [first, second] = [await spend(server(), { ...of, cents: 30 }), await spend(server(), { ...of, cents: 40 })]
+  const sent = (fields: object, client = server().board) =>
+    client.post(`/api/companies/${of.companyId}/cost-events`, {
+      agentId: agent.id,
+      provider: 'anthropic',
+      model: 'claude',
+      occurredAt: new Date().toISOString(),
+      ...fields,
+    })
+  await spend(server(), { ...of, cents: 0, externalId: 'taken' }, run.client)
+  const refused = await sent({ costCents: 900, correctsId: first.id, externalId: 'taken' })
+  expect(refused).toMatchObject({ status: 422, body: { code: 'unprocessable' } })
+  await spend(server(), { ...of, cents: 900, correctsId: first.id, externalId: 'more' })
+  expect(await sent({ costCents: -5, correctsId: second.id, externalId: 'more' })).toMatchObject({ status: 422 })
+  expect(await sent({ costCents: 5, externalId: 'more' }, run.client)).toMatchObject({ status: 422 })
+  expect(await countsOf(of.companyId)).toMatchObject({ events: 4, summed: 970_000_000, audited: 4 })
+})

@@ -5,7 +5,7 @@ import { z } from 'zod'
 import { requireActingRun } from '../../auth/runFacts.ts'
 import { awaitCostWriters } from '../../engine/budgets/index.ts'
 import { issueOfRun, joinCosts, USAGE_PREFIX, writeCosts } from '../../engine/costs/index.ts'
-import type { CostInput, CostRow, RecordedCosts } from '../../engine/costs/index.ts'
+import type { CostInput, CostRow, JoinedCosts, RecordedCosts } from '../../engine/costs/index.ts'
 import { agents } from '../../model/agents.ts'
 import { costEvents } from '../../model/costs.ts'
 import { issues } from '../../model/issues.ts'
@@ -185,7 +185,17 @@ function correctionOf(companyId: string, body: ReportedCost, corrected: Correcte
   return { ...input, model: corrected.model, billingType: corrected.billingType, billingCode: corrected.billingCode }
 }
 
-/** (tx) Records a correction. @throws Refusal `unknown_reference`; those of `correctionOf` */
+/**
+ * An event that is recorded under a name is another one where it corrects another event, or none. To answer with it would lose what is reported now, and an agent could
+ * keep the corrections of its events out by taking their names.
+ * @throws Refusal `unprocessable`
+ */
+function requireSameEvent({ known }: JoinedCosts, correctsId: string | null): void {
+  if (known.some((event) => event.correctsId !== correctsId))
+    refuse('unprocessable', { message: 'The agent has another event with this externalId: a correction needs a name of its own' })
+}
+
+/** (tx) Records a correction. @throws Refusal `unknown_reference`; those of `correctionOf` and `requireSameEvent` */
 async function recordCorrection(tx: Tx, companyId: string, body: ReportedCost, correctsId: string): Promise<RecordedCosts> {
   // Two corrections at once would each see what is left of the event.
   await awaitCostWriters(tx, companyId)
@@ -193,6 +203,7 @@ async function recordCorrection(tx: Tx, companyId: string, body: ReportedCost, c
   if (corrected === undefined) return refuse('unknown_reference', { message: 'The event to correct was not found' })
   const { agentId } = corrected
   const joined = await joinCosts(tx, companyId, agentId, [{ agentId, externalId: body.externalId ?? null }])
+  requireSameEvent(joined, correctsId)
   // One that is sent again would be compared with what it has left of the event itself.
   return await writeCosts(tx, companyId, joined.known.length > 0 ? [] : [correctionOf(companyId, body, corrected)], joined)
 }
@@ -241,6 +252,7 @@ async function record(tx: Tx, ctx: Ctx, body: ReportedCost): Promise<RecordedCos
   await verified
   requireOwn(ctx, body)
   const joined = await joining
+  requireSameEvent(joined, null)
   // An event that is sent again is answered as it is, although what it names may be gone, or its time too long ago, by now.
   return await writeCosts(tx, companyId, joined.known.length > 0 ? [] : [await preparing], joined)
 }
@@ -249,7 +261,7 @@ async function record(tx: Tx, ctx: Ctx, body: ReportedCost): Promise<RecordedCos
  * Records what was spent: an agent what it spent itself in its run, the board anything. The limits above it are charged in the same transaction (I11).
  * An event that the agent has reported before by the same `externalId` is returned as it is.
  * @throws Refusal `forbidden` for an agent that reports for another; `field_not_permitted`; `not_found` for the agent; `unknown_reference`; `unprocessable`
- *   for a time outside of the run; those of `requireActingRun`
+ *   for a time outside of the run and for the name of another event; those of `requireActingRun`
  */
 export async function reportCost(ctx: Ctx, body: ReportedCost): Promise<z.input<typeof costEventView>> {
   return await mutate(ctx, async (tx) => {

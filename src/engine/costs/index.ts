@@ -1,7 +1,7 @@
 export { ADD_UP_INTERVAL_MS, addUpCosts } from './addUp.ts'
 export type { CostInput } from './costInput.ts'
 export { joinCosts, recordCosts, writeCosts } from './record.ts'
-export type { CostRow, RecordedCosts } from './record.ts'
+export type { CostRow, JoinedCosts, RecordedCosts } from './record.ts'
 export { pricesInForce, setPrices } from './prices.ts'
 export type { Prices } from './prices.ts'
 export { issueOfRun, recordLateUsage, recordUsageAtEnd } from './recordUsage.ts'
