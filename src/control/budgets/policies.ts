@@ -7,10 +7,10 @@ import { agentById } from '../../org/agents/index.ts'
 import type { AgentRow } from '../../org/agents/index.ts'
 import { crossThresholds, lockPolicy, projectsOfRun } from '../../engine/budgets/index.ts'
 import { agents } from '../../model/agents.ts'
-import { budgetPolicies, budgetStates } from '../../model/budgets.ts'
+import { budgetPolicies, budgetStates, limitOf, warningAt } from '../../model/budgets.ts'
 import { companies } from '../../model/companies.ts'
 import { costRollups } from '../../model/costs.ts'
-import { centsSql } from '../../model/money.ts'
+import { centsOf, centsSql } from '../../model/money.ts'
 import { windowStartSql, WARN_PERCENT } from '../../model/budgetStatus.ts'
 import { projects } from '../../model/projects.ts'
 import { isUnended, runs } from '../../model/runs.ts'
@@ -93,7 +93,8 @@ export async function setPolicy(ctx: Ctx, input: PolicyInput): Promise<Awaited<R
 }
 
 interface TrialFacts {
-  observedAmount: number
+  /** In microcents: the threshold that is nearly reached is not reached. */
+  spent: number
   reservedAmount: number
   runIds: string[]
   agentIds: string[]
@@ -106,9 +107,9 @@ const scopeOf = (alias: string) => {
 const windowStart = windowStartSql(param('windowKind', 'text'), sql`now()`)
 
 const selectTrial = statement<PolicyKey, TrialFacts>('budget_trial').read(sql`
-  select ${centsSql(sql`coalesce((select sum(cr.microcents) from ${costRollups} cr where ${scopeOf('cr')} and cr.grain = 'month'
+  select coalesce((select sum(cr.microcents) from ${costRollups} cr where ${scopeOf('cr')} and cr.grain = 'month'
       and (${param('windowKind', 'text')} = 'lifetime' or cr.bucket = ${windowStart})
-      and (${param('scopeType', 'text')} <> 'project' or cr.project_id = ${param('scopeId', 'uuid')})), 0)`)} as "observedAmount",
+      and (${param('scopeType', 'text')} <> 'project' or cr.project_id = ${param('scopeId', 'uuid')})), 0)::bigint as spent,
     ${centsSql(sql`coalesce((select bw.reserved from ${budgetPolicies} bp join ${budgetStates} bw on bw.policy_id = bp.id and bw.window_start = ${windowStart}
       where bp.company_id = ${param('companyId', 'uuid')} and bp.scope_type = ${param('scopeType', 'text')} and bp.scope_id = ${param('scopeId', 'uuid')}
         and bp.window_kind = ${param('windowKind', 'text')}), 0)`)} as "reservedAmount",
@@ -124,9 +125,10 @@ export async function tryPolicy(ctx: Ctx, input: PolicyInput) {
   const { read } = ctx.store
   const scopeName = await scopeNameOf(read, companyId, { scopeType, scopeId })
   const [facts] = await read.run(selectTrial, { companyId, scopeType, scopeId, windowKind })
-  const { observedAmount, reservedAmount, runIds, agentIds } = facts ?? { observedAmount: 0, reservedAmount: 0, runIds: [], agentIds: [] }
+  const { spent, reservedAmount, runIds, agentIds } = facts ?? { spent: 0, reservedAmount: 0, runIds: [], agentIds: [] }
   const { isActive, hardStopEnabled, notifyEnabled, warnPercent } = fieldsOf(input)
-  const wouldStop = isActive && hardStopEnabled && observedAmount >= amount
+  const observedAmount = centsOf(spent)
+  const wouldStop = isActive && hardStopEnabled && spent >= limitOf({ amount })
   return {
     dryRun: true as const,
     scopeName,
@@ -134,7 +136,7 @@ export async function tryPolicy(ctx: Ctx, input: PolicyInput) {
     reservedAmount,
     remainingAmount: Math.max(0, amount - observedAmount),
     wouldStop,
-    wouldWarn: isActive && notifyEnabled && observedAmount >= Math.ceil((amount * warnPercent) / 100),
+    wouldWarn: isActive && notifyEnabled && spent >= warningAt({ amount, warnPercent }),
     runIds: wouldStop ? runIds : [],
     agentIds: wouldStop ? agentIds : [],
   }

@@ -59,8 +59,8 @@ export async function readForCharge(tx: Tx, spending: Spending): Promise<ChargeF
 }
 
 /**
- * (tx) Adds an event to the windows of every hard limit above it, uses up what its run has reserved, and records each threshold that it crosses, with
- * the order to stop.
+ * (tx) Adds an event to the windows of every hard limit above it, uses up what its run has reserved, and records each threshold that it crosses in the
+ * present, with the order to stop.
  * @param facts what `readForCharge` returned for the event, in this transaction
  * @param microcents negative for a correction
  */
@@ -78,6 +78,8 @@ export async function charge(tx: Tx, spending: Spending, microcents: number, { h
       used: facts.map(({ remaining }) => Math.max(0, Math.min(remaining, microcents))),
     }),
   )
-  for (const fact of facts) events.push(...(await crossThresholds(tx, companyId, { ...fact, spent: fact.spent + microcents })))
+  // What is dated into a later window crosses its limit when that window begins: the task `budgets` looks then.
+  for (const fact of facts)
+    if (fact.isPresent) events.push(...(await crossThresholds(tx, companyId, { ...fact, spent: fact.spent + microcents })))
   return events
 }

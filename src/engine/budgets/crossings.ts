@@ -13,7 +13,7 @@ import type { ReadDb, Tx } from '../../platform/db/types.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
 import { approvalCreated, insertOpenApproval } from '../approvals/index.ts'
 import { hardThresholdCrossed, softThresholdCrossed } from './events.ts'
-import type { ChargeFact, PolicyFact, Spending } from './facts.ts'
+import type { CrossingFact, PolicyFact, Spending } from './facts.ts'
 
 const insertIncident = statement<
   {
@@ -85,7 +85,7 @@ async function openHardIncident(tx: Tx, companyId: string, fact: PolicyFact): Pr
  * each policy, window, threshold and amount.
  * @param fact as it is with all that was spent
  */
-export async function crossThresholds(tx: Tx, companyId: string, fact: Omit<ChargeFact, 'remaining'>): Promise<DomainEvent[]> {
+export async function crossThresholds(tx: Tx, companyId: string, fact: CrossingFact): Promise<DomainEvent[]> {
   const events: DomainEvent[] = []
   if (!fact.hasSoftIncident && fact.notifyEnabled && fact.spent >= warningAt(fact))
     events.push(...(await openIncident(tx, companyId, fact, { threshold: 'soft', approvalId: null })))
@@ -104,7 +104,7 @@ const softFactsOf = (occurred: SQL, isAbove: SQL): SQL => sql`
         where r.company_id = bp.company_id and r.grain = 'month' and (bp.window_kind = 'lifetime' or r.bucket = ${occurred})
           and (bp.scope_type <> 'agent' or r.agent_id = bp.scope_id) and (bp.scope_type <> 'project' or r.project_id = bp.scope_id)) as spent
     from ${budgetPolicies} bp
-    where bp.company_id = ${param('companyId', 'uuid')} and bp.is_active and not bp.hard_stop_enabled and bp.notify_enabled and ${occurred} >= ${present}
+    where bp.company_id = ${param('companyId', 'uuid')} and bp.is_active and not bp.hard_stop_enabled and bp.notify_enabled and ${occurred} = ${present}
       and ${isAbove}
       and not exists (select 1 from ${budgetIncidents} bi where bi.policy_id = bp.id and bi.window_start = ${occurred} and bi.policy_revision = bp.revision)) f
   where f.spent >= ${warningSql(sql`f.amount`, sql`f."warnPercent"`)} order by f.id`

@@ -126,15 +126,20 @@ const lockForCharges = statement<Spending, { id: string }>('budget_lock_charge')
 export interface ChargeFact extends PolicyFact {
   /** The part of this window that the run has still reserved. */
   readonly remaining: number
+  /** Whether the window is the present one. One that is still to come stops and warns of nothing before it begins. */
+  readonly isPresent: boolean
   readonly hasSoftIncident: boolean
   readonly hasHardIncident: boolean
 }
+
+/** A policy with its present window, as it is compared with its thresholds. */
+export type CrossingFact = Omit<ChargeFact, 'remaining' | 'isPresent'>
 
 const hasIncident = (threshold: 'soft' | 'hard', start: SQL): SQL => sql`exists (select 1 from ${budgetIncidents} bi
   where bi.policy_id = bp.id and bi.window_start = ${start} and bi.threshold_type = ${sql.raw(`'${threshold}'`)} and bi.policy_revision = bp.revision)`
 
 const factsForCharge = statement<Spending, ChargeFact>('budget_facts_charge').read(sql`
-  select ${factColumns(spendingStart)}, ${hasIncident('soft', spendingStart)} as "hasSoftIncident", ${hasIncident('hard', spendingStart)} as "hasHardIncident",
+  select ${factColumns(spendingStart)}, ${spendingStart} = ${currentStart} as "isPresent", ${hasIncident('soft', spendingStart)} as "hasSoftIncident", ${hasIncident('hard', spendingStart)} as "hasHardIncident",
     coalesce((select br.remaining from ${budgetReservations} br where br.policy_id = bp.id and br.run_id = ${param('runId', 'uuid')}
       and br.window_start = ${spendingStart}), 0) as remaining
   from ${budgetPolicies} bp left join ${budgetStates} bw on bw.policy_id = bp.id and bw.window_start = ${spendingStart}
@@ -147,13 +152,13 @@ export const lockForCharge = (tx: Tx, spending: Spending): Promise<ChargeFact[]>
 const lockChanged = statement<{ policyId: string }, { id: string }>('budget_lock_policy').read(
   sql`select bp.id from ${budgetPolicies} bp where bp.id = ${param('policyId', 'uuid')} for no key update`,
 )
-const factsOfPolicy = statement<{ policyId: string }, Omit<ChargeFact, 'remaining'>>('budget_facts_policy').read(sql`
+const factsOfPolicy = statement<{ policyId: string }, CrossingFact>('budget_facts_policy').read(sql`
   select ${factColumns(currentStart)}, ${hasIncident('soft', currentStart)} as "hasSoftIncident", ${hasIncident('hard', currentStart)} as "hasHardIncident"
   from ${budgetPolicies} bp left join ${budgetStates} bw on bw.policy_id = bp.id and bw.window_start = ${currentStart}
   where bp.id = ${param('policyId', 'uuid')} and ${isHard}`)
 
 /** (tx) Locks a policy with a hard limit, and reads its present window. @returns undefined for one without a hard limit that is active */
-export async function lockPolicy(tx: Tx, policyId: string): Promise<Omit<ChargeFact, 'remaining'> | undefined> {
+export async function lockPolicy(tx: Tx, policyId: string): Promise<CrossingFact | undefined> {
   const [fact] = await behindLocks(tx, tx.run(lockChanged, { policyId }), tx.run(factsOfPolicy, { policyId }))
   return fact
 }

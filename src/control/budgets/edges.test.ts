@@ -1,0 +1,61 @@
+import { describe, expect, test } from 'vitest'
+import { spend } from '../../dev/testing/budgets.ts'
+import { useServer, world } from '../../dev/testing/world.ts'
+import type { World } from '../../dev/testing/world.ts'
+import { tickBudgets } from './index.ts'
+
+const server = useServer()
+const overview = async (here: World) => (await server().board.get(`/api/companies/${here.company.id}/budgets/overview`)).body
+const setLimit = async (here: World, policy: object) => {
+  const answer = await server().board.post(`/api/companies/${here.company.id}/budgets/policies`, policy)
+  expect(answer.status, answer.text).toBe(200)
+  return answer.body
+}
+
+describe('an event that is dated into a later month', () => {
+  test('It stops nothing and warns of nothing before that month begins, and stops then', async () => {
+    const here = await world(server())
+    const agent = await here.agent({ budgetMonthlyCents: 500 })
+    await setLimit(here, { scopeType: 'company', scopeId: here.company.id, amount: 500, hardStopEnabled: false })
+    const { sql } = server().database
+    const { rows } = await sql.query<{ at: string }>(
+      `select to_char(date_trunc('month', now() at time zone 'UTC') + interval '1 month 1 hour', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as at`,
+    )
+    for (const occurredAt of [rows[0]?.at, '9999-12-31T23:59:58Z'])
+      await spend(server(), { companyId: here.company.id, agentId: agent.id, cents: 600, occurredAt })
+    await tickBudgets(server().store)
+    expect((await overview(here)).activeIncidents).toEqual([])
+    await here.run(agent)
+    // The month begins.
+    await sql.query(
+      `delete from budget_windows where company_id = $1 and window_start = date_trunc('month', now() at time zone 'UTC') at time zone 'UTC'`,
+      [here.company.id],
+    )
+    await sql.query(
+      `update budget_windows set window_start = window_start - interval '1 month' where company_id = $1 and window_start < now() + interval '40 days'`,
+      [here.company.id],
+    )
+    await tickBudgets(server().store)
+    expect((await server().board.get(`/api/agents/${agent.id}`)).body).toMatchObject({ status: 'paused', pauseReason: 'budget' })
+  })
+})
+
+describe('a limit that is nearly reached', () => {
+  test('A trial compares what was spent to the millionth of a cent, as the limit itself does', async () => {
+    const here = await world(server())
+    const agent = await here.agent()
+    await spend(server(), { companyId: here.company.id, agentId: agent.id, cents: 99 })
+    await server().board.post(`/api/companies/${here.company.id}/cost-events`, {
+      agentId: agent.id,
+      provider: 'anthropic',
+      model: 'claude',
+      costMicrocents: 600_000,
+      occurredAt: new Date().toISOString(),
+    })
+    const policy = { scopeType: 'agent', scopeId: agent.id, amount: 100 }
+    expect(await setLimit(here, { ...policy, dryRun: true })).toMatchObject({ observedAmount: 100, wouldStop: false, wouldWarn: true })
+    expect(await setLimit(here, policy)).toMatchObject({ observedAmount: 100, status: 'warning' })
+    expect(await setLimit(here, { ...policy, amount: 124, dryRun: true })).toMatchObject({ wouldWarn: false })
+    expect(await setLimit(here, { ...policy, amount: 99, dryRun: true })).toMatchObject({ wouldStop: true })
+  })
+})
