@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
+import { spend } from '../dev/testing/budgets.ts'
 import { createPaperclipSource } from '../dev/testing/paperclipSource.ts'
 import { plantCompany } from '../dev/testing/plantedCompany.ts'
-import { useServer } from '../dev/testing/world.ts'
+import { useServer, world } from '../dev/testing/world.ts'
 import { moveOver } from './index.ts'
 
 const server = useServer()
@@ -43,4 +44,30 @@ test('The costs of this month and of earlier ones come into the windows of all l
     ...others.map(() => ({ kind: 'calendar_month_utc', spent: seven })),
     ...others.map(() => ({ kind: 'lifetime', spent: 2 * seven })),
   ])
+})
+
+test('A cost that names a run of another company here comes without it, and adds nothing to what that run has cost', async ({ onTestFinished }) => {
+  const source = await createPaperclipSource()
+  onTestFinished(() => source.drop())
+  const other = await world(server())
+  const run = await other.run(await other.agent())
+  await spend(server(), { companyId: other.company.id, agentId: run.agentId, cents: 30 }, run.client)
+  const unspent = await other.run(await other.agent())
+  const { id, cost } = await plantCompany(source)
+  await source.sql.query(
+    `insert into cost_events select (jsonb_populate_record(e, jsonb_build_object('id', gen_random_uuid(), 'heartbeat_run_id', run))).*
+     from cost_events e, unnest($2::text[]) run where e.id = $1`,
+    [cost, [run.id, unspent.id]],
+  )
+  const { companies } = await moveOver({ from: source.url, store: server().store, companies: [id], isApplied: true, activate: false })
+  expect(companies[0]?.tables).toMatchObject({ cost_events: { inSource: 3, brought: 3, refused: 0 } })
+  expect(companies[0]?.problems.map(({ table, reason }) => [table, reason])).toContainEqual([
+    'cost_events',
+    'its run is left out: another company here has a run with this id',
+  ])
+  const { rows } = await server().database.sql.query(
+    'select company_id as "companyId", run_id as "runId", microcents::float8 as spent from run_costs where run_id = any($1)',
+    [[run.id, unspent.id]],
+  )
+  expect(rows).toEqual([{ companyId: other.company.id, runId: run.id, spent: 30_000_000 }])
 })

@@ -2,8 +2,9 @@ import { sql } from 'drizzle-orm'
 import { z } from 'zod'
 import { recordCosts, USAGE_PREFIX } from '../engine/costs/index.ts'
 import type { CostInput } from '../engine/costs/index.ts'
-import { costEvents } from '../model/costs.ts'
+import { costEvents, runCosts } from '../model/costs.ts'
 import { billingTypes, MAX_EVENT_CENTS, microcentsOf } from '../model/money.ts'
+import { runs } from '../model/runs.ts'
 import { param, statement } from '../platform/db/statement.ts'
 import { count, createdColumn, id, idColumn, line, needed, orElse, reference, time } from './columns.ts'
 import type { SourceTable } from './columns.ts'
@@ -50,6 +51,21 @@ const selectKnown = statement<{ companyId: string; agentIds: string[]; names: st
     on agent_id = w.a and external_id = w.n
   where company_id = ${param('companyId', 'uuid')}`)
 
+const selectForeignRuns = statement<{ companyId: string; runIds: string[] }, { id: string }>('moveover_foreign_runs').read(sql`
+  select id from ${runs} where id = any(${param('runIds', 'uuid[]')}) and company_id <> ${param('companyId', 'uuid')}
+  union select run_id from ${runCosts} where run_id = any(${param('runIds', 'uuid[]')}) and company_id <> ${param('companyId', 'uuid')}`)
+
+/** Leaves out runs of other companies: the costs of a run are added up by its id alone. */
+async function withoutForeignRuns(costs: readonly CostRow[], { store, companyId, tally }: Move): Promise<readonly CostRow[]> {
+  const runIds = [...new Set(costs.flatMap(({ runId }) => runId ?? []))]
+  const foreign = new Set((await store.read.run(selectForeignRuns, { companyId, runIds })).map((run) => run.id))
+  return costs.map((cost) => {
+    if (cost.runId === null || !foreign.has(cost.runId)) return cost
+    tally.note(costTable.name, 'its run is left out: another company here has a run with this id', cost.id)
+    return { ...cost, runId: null }
+  })
+}
+
 const costNoun: Noun<CostRow> = {
   name: 'cost_events',
   // Each event is charged to the limits above it.
@@ -70,6 +86,7 @@ const costNoun: Noun<CostRow> = {
 const movement: Movement<(typeof costTable)['columns'], CostRow> = {
   table: costTable,
   noun: costNoun,
+  complete: withoutForeignRuns,
   shape({ costCents, createdAt: _, ...row }, note, { present }) {
     if (found(present.agents, row.agentId, 'the cost', note) === null) return null
     return {
