@@ -23,6 +23,12 @@ export const warningAt = ({ amount, warnPercent }: { readonly amount: number; re
 export const warningSql = (amount: SQL, percent: SQL): SQL => sql`(ceil(${amount}::bigint * ${percent} / 100.0) * 1000000)`
 
 /**
+ * The key of the advisory lock of the writers of cost events of a company, in SQL. They share it until their commit; a limit that begins has it alone.
+ * @param companyId the text of its id, as a SQL expression
+ */
+export const costWritersKey = (companyId: SQL): SQL => sql`7071, hashtext(${companyId})`
+
+/**
  * A limit of what a company, an agent or a project may spend in a window. The amount of the monthly policy of an agent or a company
  * is its column `budget_monthly_cents`: a trigger writes it here, so that there is one truth. Another trigger adds up what was spent when
  * a hard limit begins, behind every event that is being written.

@@ -46,7 +46,9 @@ test('The costs of this month and of earlier ones come into the windows of all l
   ])
 })
 
-test('A cost that names a run of another company here comes without it, and adds nothing to what that run has cost', async ({ onTestFinished }) => {
+test('A cost that names a run of another company here comes without it, and adds nothing to what that run has cost', async ({
+  onTestFinished,
+}) => {
   const source = await createPaperclipSource()
   onTestFinished(() => source.drop())
   const other = await world(server())

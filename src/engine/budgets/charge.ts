@@ -1,7 +1,7 @@
 // A cost event adds to the windows of the hard limits above it, and is checked against their thresholds in the same transaction.
 
 import { sql } from 'drizzle-orm'
-import { budgetReservations, budgetStates } from '../../model/budgets.ts'
+import { budgetReservations, budgetStates, costWritersKey } from '../../model/budgets.ts'
 import { unawaited } from '../../platform/db/mutate.ts'
 import { param, statement } from '../../platform/db/statement.ts'
 import type { Tx } from '../../platform/db/types.ts'
@@ -10,10 +10,8 @@ import { crossedSoftPolicies, crossThresholds, warn } from './crossings.ts'
 import { lockForCharge } from './facts.ts'
 import type { ChargeFact, PolicyFact, Spending } from './facts.ts'
 
-const ADVISORY_CLASS = sql.raw('7071')
-
 const shareWriters = statement<{ companyId: string }, object>('budget_share_writers').read(
-  sql`select pg_advisory_xact_lock_shared(${ADVISORY_CLASS}, hashtext(${param('companyId', 'text')}))`,
+  sql`select pg_advisory_xact_lock_shared(${costWritersKey(param('companyId', 'text'))})`,
 )
 
 /**
@@ -23,7 +21,7 @@ const shareWriters = statement<{ companyId: string }, object>('budget_share_writ
 export const joinCostWriters = async (tx: Tx, companyId: string): Promise<void> => void (await tx.run(shareWriters, { companyId }))
 
 const excludeWriters = statement<{ companyId: string }, object>('budget_exclude_writers').read(
-  sql`select pg_advisory_xact_lock(${ADVISORY_CLASS}, hashtext(${param('companyId', 'text')}))`,
+  sql`select pg_advisory_xact_lock(${costWritersKey(param('companyId', 'text'))})`,
 )
 
 /** (tx) Waits for the cost events that are being written. A change of a policy calls it before it locks or changes the row of the policy. */

@@ -9,6 +9,7 @@ import type { FieldMeaning, Authority } from '../../auth/power.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
 import { mergeAdapterConfig } from './adapterConfig.ts'
+import { setMonthlyBudgetAtEnd } from '../companies/index.ts'
 import { requireSecretReferences } from '../secrets/index.ts'
 import { agentUpdated, configRolledBack, instructionsPathUpdated, skillsSynced } from './events.ts'
 import { requireManager } from './hierarchy.ts'
@@ -119,18 +120,20 @@ export async function applyConfiguration(
   const urlKey = input.name !== undefined && 'name' in changes ? { urlKey: await shortnameFor(tx, agent, input.name) } : {}
   if (input.reportsTo && 'reportsTo' in changes) await requireManager(tx, agent.companyId, agent.id, input.reportsTo)
   if ('adapterConfig' in changes) await requireSecretReferences(tx, agent.companyId, changes['adapterConfig'], agent.adapterConfig)
+  const { budgetMonthlyCents = agent.budgetMonthlyCents, ...columns } = changes as Partial<AgentRow>
+  if ('budgetMonthlyCents' in changes) setMonthlyBudgetAtEnd(tx, agent.companyId, agent.id, budgetMonthlyCents)
   await tx
     .update(agents)
     // `error` is about the configuration that failed, so another one starts without it. A new configuration may contain another timer interval, so the timer starts again.
     .set({
-      ...changes,
+      ...columns,
       ...urlKey,
       ...('runtimeConfig' in changes ? { nextTimerAt: null } : {}),
       ...(agent.status === 'error' && isNewCommand(changes) ? { status: 'idle' as const } : {}),
       updatedAt: nextUpdatedAt,
     })
     .where(eq(agents.id, agent.id))
-  const updatedAgent = await lockAgent(tx, agent.companyId, agent.id)
+  const updatedAgent = { ...(await lockAgent(tx, agent.companyId, agent.id)), budgetMonthlyCents }
   const revisionId = await insertRevision(tx, ctx, { before: agent, after: updatedAgent }, origin)
   return { agent: updatedAgent, events: [eventOf(updatedAgent, { changes, changedKeys, revisionId }, origin)] }
 }

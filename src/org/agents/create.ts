@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { sql } from 'drizzle-orm'
-import { lockUnarchivedCompany } from '../companies/index.ts'
+import { lockUnarchivedCompany, setMonthlyBudgetAtEnd } from '../companies/index.ts'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import { agents } from '../../model/agents.ts'
@@ -52,7 +52,6 @@ const insertAgentRows = insertRows('agent_insert', agents, [
   'adapterType',
   'adapterConfig',
   'runtimeConfig',
-  'budgetMonthlyCents',
   'permissions',
   'metadata',
 ])
@@ -119,7 +118,9 @@ export async function insertAgents(
   )
   await insertAgentRows(tx, rows)
   await tx.run(insertMemberships, { companyId, agentIds: [...newIds], userId: ctx.actor.kind === 'board' ? ctx.actor.userId : null })
-  return await tx.run(selectAgents, { ids: [...newIds] })
+  for (const { id, budgetMonthlyCents } of rows) if (budgetMonthlyCents > 0) setMonthlyBudgetAtEnd(tx, companyId, id, budgetMonthlyCents)
+  const inserted = await tx.run(selectAgents, { ids: [...newIds] })
+  return inserted.map((agent, at) => ({ ...agent, budgetMonthlyCents: rows[at]?.budgetMonthlyCents ?? 0 }))
 }
 
 /** (tx) Inserts one agent. @throws Refusal as `insertAgents` */

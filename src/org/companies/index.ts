@@ -3,6 +3,7 @@ export { companyArchived, companyDeleted, companyDeletionBegun } from './events.
 export { drawIssueNumber, identifierOf, issueNumbersInside } from './issueNumbers.ts'
 export type { IssueNumber } from './issueNumbers.ts'
 export { lockCompany, lockUnarchivedCompany, shareCompany, shareUnarchivedCompany } from './lock.ts'
+export { setMonthlyBudgetAtEnd } from './monthlyBudgets.ts'
 export { companyById, listCompanies } from './queries.ts'
 export type { CompanyRow } from './queries.ts'
 export { applyCompanyPatch } from './update.ts'

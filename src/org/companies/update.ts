@@ -17,6 +17,7 @@ import { fieldsMeaning } from '../../auth/power.ts'
 import { requireActingRun } from '../../auth/runFacts.ts'
 import { companyUpdated } from './events.ts'
 import { lockCompany } from './lock.ts'
+import { setMonthlyBudgetAtEnd } from './monthlyBudgets.ts'
 import { companyById } from './queries.ts'
 import type { CompanyRow } from './queries.ts'
 import { companyStatus } from '../../model/companyStatus.ts'
@@ -76,10 +77,12 @@ export async function applyCompanyPatch(
   if (changes.length === 0) return []
   const givesConsent =
     input.feedbackDataSharingEnabled === true && before.feedbackDataSharingConsentAt === null && ctx.actor.kind === 'board'
+  const { budgetMonthlyCents, ...columns } = Object.fromEntries(changes) as Partial<CompanyRow>
+  if (budgetMonthlyCents !== undefined) setMonthlyBudgetAtEnd(tx, id, id, budgetMonthlyCents)
   await tx
     .update(companies)
     .set({
-      ...Object.fromEntries(changes),
+      ...columns,
       ...pauseColumns(before.status, input.status),
       ...(givesConsent
         ? {
@@ -108,6 +111,7 @@ export async function updateCompany(ctx: Ctx, input: z.output<typeof patchCompan
     requireTag(ifMatch, await companyById(tx, id), 'company')
     await requireLogo(tx, ctx, input.logoAssetId)
     const events = await applyCompanyPatch(tx, ctx, id, input)
-    return changedIfAny(await companyById(tx, id), events)
+    const { budgetMonthlyCents } = input
+    return changedIfAny({ ...(await companyById(tx, id)), ...(budgetMonthlyCents === undefined ? {} : { budgetMonthlyCents }) }, events)
   })
 }
