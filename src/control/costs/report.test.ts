@@ -72,6 +72,20 @@ describe('reports of costs', () => {
     await expectRefused(server(), () => report(here, run.client, { ...own, correctsId: randomUUID() }), 403, 'field_not_permitted')
   })
 
+  test('A run that goes on for months spends of the limit of the present one, whatever time its agent names', async () => {
+    const here = await world(server())
+    const agent = await here.agent()
+    const run = await here.run(agent)
+    const { rows } = await server().database.sql.query<{ at: Record<'thisMonth' | 'lastMonth', string> }>(
+      `update heartbeat_runs set started_at = now() - interval '40 days' where id = $1 returning json_build_object('thisMonth', now(), 'lastMonth',
+         date_trunc('month', now() at time zone 'UTC') at time zone 'UTC' - interval '2 hours') as at`,
+      [run.id],
+    )
+    const of = (occurredAt: string | undefined) => report(here, run.client, { agentId: agent.id, occurredAt })
+    await expectRefused(server(), () => of(rows[0]?.at.lastMonth), 422, 'unprocessable')
+    expect((await of(rows[0]?.at.thisMonth)).status).toBe(201)
+  })
+
   test('The time of an event is in the audit row as in the event, whatever offset and digits it was sent with', async () => {
     const here = await world(server())
     const { id: agentId } = await here.agent()

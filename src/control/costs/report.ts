@@ -88,7 +88,7 @@ interface Facts {
   readonly goal: boolean
   /** The run exists and is one of the agent. */
   readonly run: boolean
-  /** The time of the event lies between the start of the run and now or its end, give or take a minute. */
+  /** The time of the event lies between the start of the run and now or its end, give or take a minute, and in no month that has been over for an hour. */
   readonly isInRun: boolean
   /** The time of the event lies within the last hour, give or take a minute. */
   readonly isRecent: boolean
@@ -104,6 +104,7 @@ interface Facts {
 const inCompany = sql`company_id = ${param('companyId', 'uuid')}`
 const at = param('occurredAt', 'timestamptz')
 const runId = param('runId', 'uuid')
+const recently = sql`clock_timestamp() - interval '61 minutes'`
 const selectFacts = statement<References, Facts>('cost_references').read(sql`
   select exists (select 1 from ${agents} where id = ${param('agentId', 'uuid')} and ${inCompany}) as agent,
     exists (select 1 from ${issues} where id = ${param('issueId', 'uuid')} and ${inCompany}) as issue,
@@ -111,8 +112,9 @@ const selectFacts = statement<References, Facts>('cost_references').read(sql`
     exists (select 1 from ${goals} where id = ${param('goalId', 'uuid')} and ${inCompany}) as goal,
     exists (select 1 from ${runs} where id = ${runId} and ${inCompany} and agent_id = ${param('agentId', 'uuid')}) as run,
     exists (select 1 from ${runs} where id = ${runId} and ${at} between coalesce(started_at, created_at) - interval '1 minute'
-      and coalesce(finished_at, clock_timestamp()) + interval '1 minute') as "isInRun",
-    ${at} between clock_timestamp() - interval '61 minutes' and clock_timestamp() + interval '1 minute' as "isRecent",
+      and coalesce(finished_at, clock_timestamp()) + interval '1 minute')
+      and (${at} >= ${recently} or ${at} >= date_trunc('month', now() at time zone 'UTC') at time zone 'UTC') as "isInRun",
+    ${at} between ${recently} and clock_timestamp() + interval '1 minute' as "isRecent",
     work.project_id as "projectOfRun", work.id as "issueOfRun",
     (select i.project_id from ${issues} i where i.id = ${param('issueId', 'uuid')} and i.${inCompany}) as "projectOfIssue",
     ${at}::timestamptz(3) as "storedAt"
@@ -134,7 +136,7 @@ function requireTimeOfRun(facts: Facts, run: string | null): void {
     message:
       run === null
         ? 'An agent without a run reports what it spent within the last hour'
-        : 'An agent reports what it spent between the start of its run and now',
+        : 'An agent reports what it spent between the start of its run and now, and what it spent in another month within an hour of its end',
   })
 }
 
