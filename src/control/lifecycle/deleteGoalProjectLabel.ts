@@ -18,6 +18,7 @@ import type { LabelRow } from '../../org/labels/index.ts'
 import { removeGoalFromProjects, deleteProjectRow, lockProjectForDelete, projectDeleted } from '../../org/projects/index.ts'
 import type { ProjectView } from '../../org/projects/index.ts'
 import { requireActingRun } from '../../auth/runFacts.ts'
+import { cancelOverridesOf } from './endRequests.ts'
 
 /** The most issues that one deletion changes. Their locks are held together, so their number is limited. */
 const MAX_ISSUES = 5000
@@ -103,6 +104,7 @@ export async function deleteGoal(ctx: Ctx, id: string): Promise<GoalRow> {
 export async function deleteProject(ctx: Ctx, id: string): Promise<ProjectView> {
   return await mutate(ctx, async (tx) => {
     await lockCompany(tx, companyOf(ctx))
+    const cancelled = await cancelOverridesOf(tx, companyOf(ctx), id)
     const before = await lockProjectForDelete(tx, ctx, id)
     const routines = await stopRoutinesOfProject(tx, companyOf(ctx), id)
     const issueIds = await lockAffectedIssues(tx, ctx, issuesOfProject, id)
@@ -110,7 +112,8 @@ export async function deleteProject(ctx: Ctx, id: string): Promise<ProjectView> 
     await tx.run(bumpVersion, { ids: issueIds })
     await deleteProjectRow(tx, id)
     const { name, status, workspaces } = before
-    return changed(before, projectDeleted(id, { name, status, issues: issueIds.length, workspaces: workspaces.length }), ...routines)
+    const deleted = projectDeleted(id, { name, status, issues: issueIds.length, workspaces: workspaces.length })
+    return changed(before, deleted, ...routines, ...cancelled)
   })
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { spend } from '../../dev/testing/budgets.ts'
 import { race } from '../../dev/testing/race.ts'
 import { auditCount, lastAudit, useServer, world } from '../../dev/testing/world.ts'
 
@@ -27,6 +28,33 @@ describe('A request ends with its subject (K14)', () => {
     }
     expect((await board().get(`/api/approvals/${kept.approval.id}`)).body.status).toBe('pending')
     expect((await board().get(`/api/companies/${here.company.id}/dashboard`)).body.pendingApprovals).toBe(1)
+  })
+
+  test.each([
+    ['agent', 'terminated', (id: string) => board().post(`/api/agents/${id}/terminate`)],
+    ['agent', 'deleted', (id: string) => board().del(`/api/agents/${id}`)],
+    ['project', 'deleted', (id: string) => board().del(`/api/projects/${id}`)],
+  ] as const)('The question whether a limit is raised is cancelled when the %s that it is about is %s', async (scopeType, fate, end) => {
+    const here = await world(server())
+    const C = `/api/companies/${here.company.id}`
+    const agent = await here.agent()
+    const project = (await board().post(`${C}/projects`, { name: 'Engines' })).body
+    const ofCompany = { scopeType: 'company', scopeId: here.company.id, amount: 50 }
+    const scopeId = scopeType === 'agent' ? agent.id : project.id
+    for (const policy of [ofCompany, { scopeType, scopeId, amount: 50 }])
+      expect((await board().post(`${C}/budgets/policies`, policy)).status).toBe(200)
+    await spend(server(), { companyId: here.company.id, agentId: agent.id, cents: 60, projectId: project.id })
+    const asked = (await board().get(`${C}/approvals?status=pending`)).body as { id: string; payload: { scopeId: string } }[]
+    expect(asked.map(({ payload }) => payload.scopeId)).toEqual(expect.arrayContaining([scopeId, here.company.id]))
+    expect((await end(scopeId)).status).toBe(200)
+    const { id } = asked.find(({ payload }) => payload.scopeId === scopeId) ?? { id: '' }
+    expect((await board().get(`/api/approvals/${id}`)).body).toMatchObject({
+      status: 'cancelled',
+      decisionNote: `The ${scopeType} that this is about was ${fate}`,
+    })
+    expect(await board().post(`/api/approvals/${id}/approve`, {})).toMatchObject({ status: 409 })
+    expect(await lastAudit(server(), id, 'approval.cancelled')).toMatchObject({ details: { why: `${scopeType}_${fate}` } })
+    expect((await board().get(`${C}/approvals?status=pending`)).body).toMatchObject([{ payload: { scopeId: here.company.id } }])
   })
 
   test('Of a decision and a termination at the same time one comes first, and the other follows from it', async () => {

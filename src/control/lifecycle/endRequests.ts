@@ -12,13 +12,22 @@ interface OpenRequest {
   type: ApprovalType
 }
 
-/** The undecided hire of an agent, and the undecided proposals to change it. */
+/** The undecided hire of an agent, the undecided proposals to change it, and the question whether its limit is raised. */
 const lockOpenRequests = lockingRead(
   'approval',
   statement<{ companyId: string; agentId: string }, OpenRequest>('requests_about_agent').read(sql`
     select id, type from ${approvals} where company_id = ${param('companyId')} and status in ('pending', 'revision_requested')
       and (type = 'hire_agent' and payload ->> 'agentId' = ${param('agentId', 'text')}
-        or type = 'request_board_approval' and payload -> 'agentConfiguration' ->> 'agentId' = ${param('agentId', 'text')})
+        or type = 'request_board_approval' and payload -> 'agentConfiguration' ->> 'agentId' = ${param('agentId', 'text')}
+        or type = 'budget_override_required' and payload ->> 'scopeId' = ${param('agentId', 'text')})
+    order by id for no key update`),
+)
+
+const lockOpenOverrides = lockingRead(
+  'approval',
+  statement<{ companyId: string; projectId: string }, OpenRequest>('requests_about_project').read(sql`
+    select id, type from ${approvals} where company_id = ${param('companyId')} and status in ('pending', 'revision_requested')
+      and type = 'budget_override_required' and payload ->> 'scopeId' = ${param('projectId', 'text')}
     order by id for no key update`),
 )
 
@@ -56,4 +65,15 @@ export async function cancelRequests(
     note,
   )
   return open.map(({ id, type }) => approvalCancelled(id, { type, agentId, why }, { agentId: why === 'agent_deleted' ? null : agentId }))
+}
+
+/** (tx) Cancels the undecided questions whether the limit of a project is raised, which is deleted with the project. Expects the company's row lock alone. */
+export async function cancelOverridesOf(tx: Tx, companyId: string, projectId: string): Promise<DomainEvent[]> {
+  const open = await lockOpenOverrides(tx, { companyId, projectId })
+  await cancelApprovals(
+    tx,
+    open.map(({ id }) => id),
+    'The project that this is about was deleted',
+  )
+  return open.map(({ id, type }) => approvalCancelled(id, { type, agentId: null, why: 'project_deleted' }))
 }
