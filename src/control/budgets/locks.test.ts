@@ -19,7 +19,7 @@ beforeEach(async () => {
 /** A statement that takes a lock, with its parameters. */
 type Lock = readonly [string, unknown[]]
 const shareWriters = (): Lock => ['select pg_advisory_xact_lock_shared(7071, hashtext($1))', [here.company.id]]
-const lockPolicy = (): Lock => ['select from budget_policies where scope_id = $1 for no key update', [agent.id]]
+const lockPolicy = (scopeId = agent.id): Lock => ['select from budget_policies where scope_id = $1 for no key update', [scopeId]]
 const lockRun = (): Lock => ['select from heartbeat_runs where id = $1 for no key update', [run.id]]
 const lockIssue = (id: string): Lock => ['select from issues where id = $1 for no key update', [id]]
 
@@ -79,4 +79,23 @@ describe('a budget that is set with an agent', () => {
     expect(answer.status, answer.text).toBe(200)
     expect((await server().board.get(`/api/agents/${agent.id}`)).body).toMatchObject({ budgetMonthlyCents: 900 })
   })
+})
+
+test('The deletion of an agent locks its limit and that of its company in the order of cost events', async () => {
+  await server().board.patch(`/api/companies/${here.company.id}`, { budgetMonthlyCents: 9000 })
+  const { sql } = server().database
+  const isBehind = async (): Promise<boolean> => {
+    const { rows } = await sql.query<{ id: string }>(
+      'select scope_id as id from budget_policies where company_id = $1 order by budget_policies.id',
+      [here.company.id],
+    )
+    return rows.findIndex(({ id }) => id === agent.id) > rows.findIndex(({ id }) => id === here.company.id)
+  }
+  // Ids are drawn by lot.
+  while (!(await isBehind())) agent = await here.agent({ budgetMonthlyCents: 500 })
+  await here.run(agent)
+  const answer = await crossing(lockPolicy(here.company.id), lockPolicy(), () => server().board.del(`/api/agents/${agent.id}`))
+  expect(answer.status, answer.text).toBe(200)
+  const { rows } = await sql.query('select from budget_policies where scope_id = $1', [agent.id])
+  expect(rows).toEqual([])
 })

@@ -13,6 +13,7 @@ import { runEvents, runLogChunks } from '../../model/runRecords.ts'
 import { runs } from '../../model/runs.ts'
 import { wakes } from '../../model/wakes.ts'
 import { param, statement } from '../../platform/db/statement.ts'
+import { lockLimitsOfDeleted } from '../../engine/budgets/index.ts'
 import { endRuns, releaseHold, holdCleared, lockForEnd, lockIssues } from '../../engine/holds/index.ts'
 import type { LockedIssue } from '../../engine/holds/index.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
@@ -149,11 +150,13 @@ async function deleteAtOnce(ctx: Ctx, agentId: string): Promise<{ ok: true }> {
     const releaseEvents = await releaseAll(tx, ownIssues)
     // Wakes of the agent's own issues are promoted after the release: before it, a wake of another agent would be closed.
     const otherIssues = locked.issues.filter((issue) => !ownIssues.includes(issue))
+    // Its limits are deleted with its row, so all locks of limits are taken first, and the row goes when its runs have given back what they reserved.
+    tx.finalChecks.set('limits of the deleted', async () => void (await lockLimitsOfDeleted(tx, { agentId, companyId, runIds })))
     const ended = await endRuns(tx, { ...locked, issues: otherIssues }, runIds, AGENT_DELETED)
+    tx.finalChecks.set('deletion', async () => void (await tx.delete(agents).where(eq(agents.id, agentId))))
     for (const issue of ownIssues) releaseEvents.push(...(await promoteWake(tx, issue.id)))
     const cancelled = await cancelRequests(tx, requests, 'agent_deleted')
     await tx.delete(deletions).where(eq(deletions.id, agentId))
-    await tx.delete(agents).where(eq(agents.id, agentId))
     const details = agentDeleted(agentId, {
       name: agent.name,
       endedRunIds: ended.runs.map((run) => run.id),

@@ -12,6 +12,16 @@ const lockReserved = lockingRead(
     order by bp.id for no key update`),
 )
 
+/** (tx) Locks the limits of an agent that is deleted, which go with its row, and those of which its runs have reserved a part. */
+export const lockLimitsOfDeleted = lockingRead(
+  'budget',
+  statement<{ agentId: string; companyId: string; runIds: string[] }, { id: string }>('budget_lock_deleted').read(sql`
+    select bp.id from ${budgetPolicies} bp
+    where (bp.company_id = ${param('companyId', 'uuid')} and bp.scope_type = 'agent' and bp.scope_id = ${param('agentId', 'uuid')})
+      or bp.id in (select br.policy_id from ${budgetReservations} br where br.run_id = any(${param('runIds', 'uuid[]')}))
+    order by bp.id for no key update`),
+)
+
 const returnReservations = statement<{ runIds: string[] }, { id: string }>('budget_give_back').write(sql`
   with ended as (delete from ${budgetReservations} where run_id = any(${param('runIds', 'uuid[]')}) returning policy_id, window_start, remaining),
   sums as (select policy_id, window_start, sum(remaining) as remaining from ended group by policy_id, window_start)

@@ -2,7 +2,7 @@ export { awaitCostWriters, charge, joinCostWriters, readForCharge } from './char
 export { crossThresholds, hasSoftCrossing, warnSoftPoliciesOf } from './crossings.ts'
 export { hasHardLimit, hasLimits, exhaustedLimit, exhaustedLimitJson, lockPolicy } from './facts.ts'
 export { giveBackAtEnd, requireReservationAtEnd } from './atEnd.ts'
-export { giveBack, hasReservations } from './giveBack.ts'
+export { giveBack, hasReservations, lockLimitsOfDeleted } from './giveBack.ts'
 export { BUDGET_STOP, isInScope, isStopping, projectsOfRun, STOP_GRACE_S, stopCommands } from './stopOrders.ts'
 export type { StopCommand } from './stopOrders.ts'
 export { requireReservation, reserve } from './reserve.ts'
