@@ -62,8 +62,9 @@ export const centsSql = (microcents: SQL): SQL => sql`round((${microcents}) / 10
 export const utilizationOf = (spentCents: number, budgetCents: number): number =>
   budgetCents === 0 ? 0 : Math.round((spentCents / budgetCents) * 10_000) / 100
 
-/** Whole cents of microcents, rounded to the nearest. */
-export const centsOf = (microcents: number): number => Math.round(microcents / MICROCENTS)
+/** Whole cents of microcents, rounded to the nearest as `centsSql` does: a half away from zero. */
+export const centsOf = (microcents: number): number =>
+  microcents < 0 ? 0 - Math.round(-microcents / MICROCENTS) : Math.round(microcents / MICROCENTS)
 
 /** The amount that a run may cost, in cents, as a request says it. 0 says nothing: a run always reserves something where a hard limit exists. */
 export const reserveCents = z.int().min(0).max(MAX_EVENT_CENTS)

@@ -168,6 +168,21 @@ describe('reports of costs', () => {
       await expectRefused(server(), () => report(here, server().board, { agentId: agent.id, ...reference }), 422, 'unknown_reference')
   })
 
+  test('A part of a cent is rounded in the answer to a report as in the list, also below zero', async () => {
+    const here = await world(server())
+    const agent = await here.agent()
+    const event = await spend(server(), { companyId: here.company.id, agentId: agent.id, cents: 3 })
+    const answers: { costCents: number }[] = [event]
+    for (const costMicrocents of [-500_000, -1_500_000, -1]) {
+      const answer = await report(here, server().board, { agentId: agent.id, correctsId: event.id, costCents: undefined, costMicrocents })
+      expect(answer.status, answer.text).toBe(201)
+      answers.push(answer.body)
+    }
+    expect(answers.map(({ costCents }) => costCents)).toEqual([3, -1, -2, 0])
+    const { body } = await server().board.get(`/api/companies/${here.company.id}/costs/events`)
+    expect(body).toEqual(expect.arrayContaining(answers))
+  })
+
   test('A correction is a row of its own, and is counted where the event was', async () => {
     const here = await world(server())
     const agent = await here.agent({ budgetMonthlyCents: 1000 })
