@@ -2,6 +2,7 @@
 
 import { lockAgent, redactAgentFor } from '../../org/agents/index.ts'
 import { lockCompany } from '../../org/companies/index.ts'
+import { requireOwnMayWrite } from '../../auth/mayWrite.ts'
 import { requireActingRun } from '../../auth/runFacts.ts'
 import { incidentById, incidentOf, lockAgentOf, resolveIncident, setAgentMonthly } from '../budgets/index.ts'
 import type { ResolveIncident } from '../budgets/index.ts'
@@ -97,7 +98,7 @@ const lowers = (amount: number, before: number): boolean => amount > 0 && (befor
 
 /**
  * Sets what an agent may spend in a month; 0 is no limit. An agent lowers its own; to raise it is a proposal to the board (I21).
- * @throws Refusal `not_found`; those of `requireActingRun`
+ * @throws Refusal `not_found`, `agent_paused` for a run in the grace of its stop; those of `requireActingRun`
  */
 export async function setAgentBudget(ctx: Ctx, agentId: string, amount: number): Promise<ConfigureResult> {
   const companyId = companyOf(ctx)
@@ -106,6 +107,8 @@ export async function setAgentBudget(ctx: Ctx, agentId: string, amount: number):
     await lockCompany(tx, companyId)
     const agent = await lockAgent(tx, companyId, agentId)
     await requireActingRun(tx, ctx)
+    // A lower limit is another one, whose stop would begin anew: a run that sends no heartbeat would have its grace again and again.
+    requireOwnMayWrite(actor, agent)
     const isRaise = amount !== agent.budgetMonthlyCents && !lowers(amount, agent.budgetMonthlyCents)
     if (actor.kind === 'agent' && isRaise) {
       const proposal = { agentId, changes: { budgetMonthlyCents: amount }, rolledBackFromRevisionId: null }

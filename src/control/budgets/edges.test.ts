@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { spend } from '../../dev/testing/budgets.ts'
+import { expectRefused, runRow } from '../../dev/testing/holds.ts'
 import { useServer, world } from '../../dev/testing/world.ts'
 import type { World } from '../../dev/testing/world.ts'
 import { tickBudgets } from './index.ts'
@@ -57,5 +58,22 @@ describe('a limit that is nearly reached', () => {
     expect(await setLimit(here, policy)).toMatchObject({ observedAmount: 100, status: 'warning' })
     expect(await setLimit(here, { ...policy, amount: 124, dryRun: true })).toMatchObject({ wouldWarn: false })
     expect(await setLimit(here, { ...policy, amount: 99, dryRun: true })).toMatchObject({ wouldStop: true })
+  })
+})
+
+describe('an agent whose limit is used up', () => {
+  test('Its run in the grace of the stop cannot begin the grace anew by a lower budget', async () => {
+    const here = await world(server())
+    const agent = await here.agent({ budgetMonthlyCents: 500 })
+    const run = await here.run(agent)
+    await spend(server(), { companyId: here.company.id, agentId: agent.id, cents: 600 }, run.client)
+    await tickBudgets(server().store)
+    const { sql } = server().database
+    await sql.query("update budget_incidents set created_at = now() - interval '1 day' where company_id = $1", [here.company.id])
+    await sql.query("update heartbeat_runs set started_at = now() - interval '2 days' where id = $1", [run.id])
+    const lower = () => run.client.patch(`/api/agents/${agent.id}/budgets`, { budgetMonthlyCents: 400 })
+    await expectRefused(server(), lower, 409, 'agent_paused')
+    await tickBudgets(server().store)
+    expect(await runRow(server(), run.id)).toMatchObject({ status: 'cancelled', errorCode: 'budget_exhausted' })
   })
 })
