@@ -76,7 +76,7 @@ export async function charge(tx: Tx, spending: Spending, microcents: number, { h
       used: facts.map(({ remaining }) => Math.max(0, Math.min(remaining, microcents))),
     }),
   )
-  // What is dated into a later window crosses its limit when that window begins: the task `budgets` looks then.
+  // An event that is dated into a later window crosses its limit when that window begins: the task `budgets` looks then.
   for (const fact of facts)
     if (fact.isPresent) events.push(...(await crossThresholds(tx, companyId, { ...fact, spent: fact.spent + microcents })))
   return events
