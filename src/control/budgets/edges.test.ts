@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { spend } from '../../dev/testing/budgets.ts'
+import { budgetSums, spend } from '../../dev/testing/budgets.ts'
 import { expectRefused, runRow } from '../../dev/testing/holds.ts'
 import { useServer, world } from '../../dev/testing/world.ts'
-import type { World } from '../../dev/testing/world.ts'
+import type { Client, World } from '../../dev/testing/world.ts'
 import { tickBudgets } from './index.ts'
 
 const server = useServer()
@@ -73,6 +73,52 @@ describe('an agent whose limit is used up', () => {
     await sql.query("update heartbeat_runs set started_at = now() - interval '2 days' where id = $1", [run.id])
     const lower = () => run.client.patch(`/api/agents/${agent.id}/budgets`, { budgetMonthlyCents: 400 })
     await expectRefused(server(), lower, 409, 'agent_paused')
+    await tickBudgets(server().store)
+    expect(await runRow(server(), run.id)).toMatchObject({ status: 'cancelled', errorCode: 'budget_exhausted' })
+  })
+})
+
+describe('a project whose limit is used up', () => {
+  const exhausted = async () => {
+    const here = await world(server())
+    const C = `/api/companies/${here.company.id}`
+    const project = (await server().board.post(`${C}/projects`, { name: 'Engines' })).body
+    await setLimit(here, { scopeType: 'project', scopeId: project.id, amount: 100 })
+    const agent = await here.agent()
+    await spend(server(), { companyId: here.company.id, agentId: agent.id, cents: 200, projectId: project.id })
+    await tickBudgets(server().store)
+    const [run, issue] = [await here.run(agent), await here.issue()]
+    expect((await here.checkout(run, issue.id)).status).toBe(200)
+    const moveBy = (client: Client) => client.patch(`/api/issues/${issue.id}`, { projectId: project.id })
+    return { here, agent, run, issue, project, moveBy }
+  }
+
+  test('A run that holds an issue of no project cannot move it there, and reserves of a limit that has something left', async () => {
+    const { here, run, project, moveBy } = await exhausted()
+    await expectRefused(server(), () => moveBy(run.client), 409, 'budget_exhausted')
+    await setLimit(here, { scopeType: 'project', scopeId: project.id, amount: 1000, reserveCents: 50 })
+    expect((await moveBy(run.client)).status).toBe(200)
+    expect(await budgetSums(server(), here.company.id)).toMatchObject({ reserved: 50_000_000, kept: 50_000_000 })
+  })
+
+  test('A run whose issue the board moves there is ordered to stop, and ends when its grace is over', async () => {
+    const { run, moveBy } = await exhausted()
+    expect((await moveBy(server().board)).status).toBe(200)
+    const beat = await run.client.post(`/api/heartbeat-runs/${run.id}/heartbeat`)
+    expect(beat.body.commands).toMatchObject([{ type: 'stop', reason: 'budget' }])
+    await tickBudgets(server().store)
+    expect(await runRow(server(), run.id)).toMatchObject({ status: 'running' })
+    await server().database.sql.query("update heartbeat_runs set stop_ordered_at = now() - interval '31 seconds' where id = $1", [run.id])
+    await tickBudgets(server().store)
+    expect(await runRow(server(), run.id)).toMatchObject({ status: 'cancelled', errorCode: 'budget_exhausted' })
+  })
+
+  test('A run whose start committed after the event that crosses its limit had begun ends as well', async () => {
+    const { run, moveBy } = await exhausted()
+    expect((await moveBy(server().board)).status).toBe(200)
+    const { sql } = server().database
+    await sql.query("update heartbeat_runs set started_at = now() - interval '1 hour' where id = $1", [run.id])
+    await sql.query("update budget_incidents set created_at = now() - interval '2 hours' where scope_type = 'project'")
     await tickBudgets(server().store)
     expect(await runRow(server(), run.id)).toMatchObject({ status: 'cancelled', errorCode: 'budget_exhausted' })
   })

@@ -77,13 +77,15 @@ async function enforce(store: Store, order: Order): Promise<void> {
 export const enforceStops = async (store: Store): Promise<unknown[]> =>
   await forEachApart(await store.read.run(orders, {}), (order) => enforce(store, order))
 
-/** SQL: supervised runs that were more than one transaction ends, and runs on other hosts whose grace is over. */
+/**
+ * SQL: supervised runs that were more than one transaction ends, and runs on other hosts whose grace is over. A run may have started after the incident: its issue
+ * came into the project later, or its start committed while the event that crossed the limit waited for it.
+ */
 export const overdueRows = sql`
   select distinct r.id, r.company_id as "companyId" from ${budgetIncidents} bi join ${runs} r on ${isInScope}
   where ${isStopping('bi')} and bi.enforced_at is not null and r.status = 'running' and ${isUnended('r')} and ${hasLease('r')}
-    and r.started_at < bi.created_at
     and (r.supervisor_id is not null or r.stop_ordered_at < clock_timestamp() - make_interval(secs => ${sql.raw(String(STOP_GRACE_S))})
-      or bi.created_at < clock_timestamp() - make_interval(secs => greatest(r.lease_seconds, ${sql.raw(String(STOP_GRACE_S))})))
+      or greatest(bi.created_at, r.started_at) < clock_timestamp() - make_interval(secs => greatest(r.lease_seconds, ${sql.raw(String(STOP_GRACE_S))})))
   order by r.company_id, r.id limit ${MAX_ENDED}`
 const overdue = statement<object, { id: string; companyId: string }>('budget_overdue').read(overdueRows)
 

@@ -28,7 +28,7 @@ import { expireByCancellation } from '../interactionExpiry/index.ts'
 import { dependentsOf, lockWithDependents, wakeDependents, wakeUnblocked } from './dependents.ts'
 import { afterPatch, columnsToSet, planPatch, updateEvents } from './patchPlan.ts'
 import type { PatchPlan } from './patchPlan.ts'
-import { checkOutOwnIssue } from './selfCheckout.ts'
+import { checkOutOwnIssue, reserveOfProject } from './selfCheckout.ts'
 import type { CommentRow } from './queries.ts'
 import { requireMayAssign, requireReferences } from './references.ts'
 import { requireNoParentCycle, requireUnblocked, isBlocked, isRelated, replaceBlockersOf, setLabels } from './relations.ts'
@@ -91,6 +91,7 @@ export async function patchIssue(tx: Tx, ctx: Ctx, issueId: string, { input, exp
 
   const written = writePlan(tx, ctx, before.id, { plan, endsHold: isHoldEnded && interruptedRunId === null, isRelated: related })
   const blockers = await replaceRelations(tx, before, input)
+  if (!isHoldEnded && typeof input.projectId === 'string' && input.projectId !== before.projectId) reserveOfProject(tx, ctx, before)
 
   if (plan.selfCheckoutAgentId !== null)
     events.push(...(await checkOutOwnIssue(tx, ctx, await readLockedIssue(tx, ctx, issueId), plan.selfCheckoutAgentId)))

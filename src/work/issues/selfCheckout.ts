@@ -1,5 +1,5 @@
 import type { Ctx, Tx } from '../../platform/db/types.ts'
-import { checkedOut, holdRefusal, decideCheckout, callerOf, loadHoldFacts, acquireHold } from '../../engine/holds/index.ts'
+import { checkedOut, holdRefusal, decideCheckout, callerOf, loadHoldFacts, acquireHold, holderRunIds } from '../../engine/holds/index.ts'
 import type { LockedIssue } from '../../engine/holds/index.ts'
 import { requireReservationAtEnd } from '../../engine/budgets/index.ts'
 import { companyOf } from '../../platform/db/context.ts'
@@ -26,4 +26,16 @@ export async function checkOutOwnIssue(tx: Tx, ctx: Ctx, issue: LockedIssue, age
   // Its labels are not looked at: only the epoch is needed.
   const hold = await acquireHold(tx, { id: issue.id, agentId, runId, agentName: facts.agent?.name ?? '', hasLabels: false })
   return [checkedOut(issue.id, { agentId, runId, lockEpoch: hold.lockEpoch }, { agentId })]
+}
+
+/**
+ * (tx) Lets the acting run of an agent that moves the issue that it holds into a project reserve of the limits of that project, as at a checkout.
+ * @param issue the issue as it was read under its lock
+ * @throws Refusal `budget_exhausted` at the end of the transaction
+ */
+export function reserveOfProject(tx: Tx, ctx: Ctx, issue: LockedIssue): void {
+  const { actor } = ctx
+  const runId = actingRunIdOf(actor)
+  if (actor.kind !== 'agent' || runId === null || !holderRunIds(issue).includes(runId)) return
+  requireReservationAtEnd(tx, { companyId: companyOf(ctx), agentId: actor.agentId, runId, issueId: issue.id })
 }
