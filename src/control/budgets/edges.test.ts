@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { budgetSums, spend } from '../../dev/testing/budgets.ts'
+import { budgetSums, passGrace, spend } from '../../dev/testing/budgets.ts'
 import { expectRefused, runRow } from '../../dev/testing/holds.ts'
 import { useServer, world } from '../../dev/testing/world.ts'
 import type { Client, World } from '../../dev/testing/world.ts'
@@ -108,7 +108,7 @@ describe('a project whose limit is used up', () => {
     expect(beat.body.commands).toMatchObject([{ type: 'stop', reason: 'budget' }])
     await tickBudgets(server().store)
     expect(await runRow(server(), run.id)).toMatchObject({ status: 'running' })
-    await server().database.sql.query("update heartbeat_runs set stop_ordered_at = now() - interval '31 seconds' where id = $1", [run.id])
+    await passGrace(server(), run)
     await tickBudgets(server().store)
     expect(await runRow(server(), run.id)).toMatchObject({ status: 'cancelled', errorCode: 'budget_exhausted' })
   })

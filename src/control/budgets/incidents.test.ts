@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { spend } from '../../dev/testing/budgets.ts'
+import { passGrace, spend } from '../../dev/testing/budgets.ts'
 import { expectRefused, holdRow, NO_HOLD, runRow, wakesOf } from '../../dev/testing/holds.ts'
 import { actionsOf, lastAudit, useServer, world } from '../../dev/testing/world.ts'
 import type { TestAgent, World } from '../../dev/testing/world.ts'
@@ -55,11 +55,28 @@ describe('a hard limit that is crossed', () => {
     expect((await run.client.post(`/api/issues/${issue.id}/comments`, { body: 'I stop here.' })).status).toBe(201)
     const free = await here.issue()
     await expectRefused(server(), () => here.checkout(run, free.id), 409, 'agent_not_invokable')
-    await server().database.sql.query("update heartbeat_runs set stop_ordered_at = now() - interval '31 seconds' where id = $1", [run.id])
+    await passGrace(server(), run)
     await tickBudgets(server().store)
     expect(await runRow(server(), run.id)).toMatchObject({ status: 'cancelled', errorCode: 'budget_exhausted' })
     expect(await holdRow(server(), issue.id)).toMatchObject(NO_HOLD)
     expect((await beat()).status).toBe(401)
+  })
+
+  test('A run that went on when the limit was raised has its whole grace at the next stop', async () => {
+    const { here, agent, run, incident } = await overspent()
+    const beat = async () => (await run.client.post(`/api/heartbeat-runs/${run.id}/heartbeat`)).body.commands
+    expect(await beat()).toMatchObject([{ incidentId: incident.id }])
+    await tickBudgets(server().store)
+    expect((await resolve(here, incident.id, { action: 'raise_budget_and_resume', amount: 1000 })).status).toBe(200)
+    await passGrace(server(), run)
+    await spend(server(), { companyId: here.company.id, agentId: agent.id, cents: 500 }, run.client)
+    await tickBudgets(server().store)
+    expect(await beat()).toMatchObject([{ incidentId: (await hardIncident(here)).id, graceSeconds: 30 }])
+    await tickBudgets(server().store)
+    expect(await runRow(server(), run.id)).toMatchObject({ status: 'running' })
+    await passGrace(server(), run)
+    await tickBudgets(server().store)
+    expect(await runRow(server(), run.id)).toMatchObject({ status: 'cancelled', errorCode: 'budget_exhausted' })
   })
 
   test('A run that never sends a heartbeat ends when its lease would have', async () => {

@@ -84,7 +84,8 @@ export const enforceStops = async (store: Store): Promise<unknown[]> =>
 export const overdueRows = sql`
   select distinct r.id, r.company_id as "companyId" from ${budgetIncidents} bi join ${runs} r on ${isInScope}
   where ${isStopping('bi')} and bi.enforced_at is not null and r.status = 'running' and ${isUnended('r')} and ${hasLease('r')}
-    and (r.supervisor_id is not null or r.stop_ordered_at < clock_timestamp() - make_interval(secs => ${sql.raw(String(STOP_GRACE_S))})
+    and (r.supervisor_id is not null
+      or (r.stop_ordered_at >= bi.created_at and r.stop_ordered_at < clock_timestamp() - make_interval(secs => ${sql.raw(String(STOP_GRACE_S))}))
       or greatest(bi.created_at, r.started_at) < clock_timestamp() - make_interval(secs => greatest(r.lease_seconds, ${sql.raw(String(STOP_GRACE_S))})))
   order by r.company_id, r.id limit ${MAX_ENDED}`
 const overdue = statement<object, { id: string; companyId: string }>('budget_overdue').read(overdueRows)

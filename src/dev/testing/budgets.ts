@@ -19,6 +19,17 @@ export async function spend(
   return answer.body
 }
 
+/** Lets the grace of a run pass that was ordered to stop: what happened to it is 31 seconds older. */
+export async function passGrace(server: TestServer, run: { readonly id: string }): Promise<void> {
+  const { sql } = server.database
+  await sql.query(
+    `update budget_incidents set created_at = created_at - interval '31 seconds'
+     where company_id = (select company_id from heartbeat_runs where id = $1)`,
+    [run.id],
+  )
+  await sql.query("update heartbeat_runs set stop_ordered_at = stop_ordered_at - interval '31 seconds' where id = $1", [run.id])
+}
+
 /** Microcents that are spent and reserved, and the number of reservations, of the policies of a company together. */
 export async function budgetSums(
   server: TestServer,

@@ -50,16 +50,18 @@ export interface StopCommand {
 }
 
 const orderRun = statement<{ runId: string; companyId: string }, { incidentId: string }>('budget_order_run').unaudited(sql`
-  with ordered as (select bi.id from ${budgetIncidents} bi join ${runs} r on r.id = ${param('runId', 'uuid')}
+  with ordered as (select bi.id, bi.created_at from ${budgetIncidents} bi join ${runs} r on r.id = ${param('runId', 'uuid')}
     where bi.company_id = ${param('companyId', 'uuid')} and ${isStopping('bi')} and ${isInScope} order by bi.created_at, bi.id limit 1),
-  marked as (update ${runs} set stop_ordered_at = clock_timestamp() where id = ${param('runId', 'uuid')} and stop_ordered_at is null and exists (select 1 from ordered))
+  marked as (update ${runs} r set stop_ordered_at = clock_timestamp() from ordered o where r.id = ${param('runId', 'uuid')}
+    and (r.stop_ordered_at is null or r.stop_ordered_at < o.created_at))
   select id as "incidentId" from ordered`)
 
 const isAnyStopping = statement<{ companyId: string }, { exists: boolean }>('budget_any_stop').read(sql`
   select exists (select 1 from ${budgetIncidents} bi where bi.company_id = ${param('companyId', 'uuid')} and ${isStopping('bi')}) as exists`)
 
 /**
- * The order to stop for a run that reports that it lives; none in nearly all cases. The grace of the run begins with the first one.
+ * The order to stop for a run that reports that it lives; none in nearly all cases. The grace of the run begins with the first one of a stop: it may have
+ * had one before, and gone on when the limit was raised.
  */
 export async function stopCommands(store: Store, runId: string, companyId: string): Promise<StopCommand[]> {
   const [any] = await store.read.run(isAnyStopping, { companyId })
