@@ -41,12 +41,16 @@ interface Shown {
 async function execute(part: Locator): Promise<Shown> {
   const answered = part.page().waitForResponse((response) => response.url().startsWith(`${server().url}/api/companies`))
   await part.locator('button.execute').click()
-  const status = String((await answered).status())
+  const response = await answered
+  const status = String(response.status())
   const answer = part
     .locator('.live-responses-table .response')
     .filter({ has: part.page().locator('.response-col_status', { hasText: status }) })
-  const body = await answer.locator('.response-col_description .highlight-code pre').first().textContent()
-  return { status, body: JSON.parse(body ?? '') as unknown }
+  const shown = answer.locator('.response-col_description .highlight-code pre').first()
+  const body: unknown = await response.json()
+  // Until it is drawn anew, the page shows the answer to the request before.
+  await expect.poll(async () => JSON.parse((await shown.textContent()) ?? '') as unknown).toEqual(body)
+  return { status, body }
 }
 
 /** Creates an issue from the page. @returns the row of the audit log about it */
