@@ -6,7 +6,7 @@ import { unawaited } from '../../platform/db/mutate.ts'
 import { param, statement } from '../../platform/db/statement.ts'
 import type { Tx } from '../../platform/db/types.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
-import { crossedSoftPolicies, crossThresholds, warn } from './crossings.ts'
+import { crossByEvent, crossedSoftPolicies, warn } from './crossings.ts'
 import { lockForCharge } from './facts.ts'
 import type { ChargeFact, PolicyFact, Spending } from './facts.ts'
 
@@ -77,7 +77,6 @@ export async function charge(tx: Tx, spending: Spending, microcents: number, { h
     }),
   )
   // An event that is dated into a later window crosses its limit when that window begins: the task `budgets` looks then.
-  for (const fact of facts)
-    if (fact.isPresent) events.push(...(await crossThresholds(tx, companyId, { ...fact, spent: fact.spent + microcents })))
+  for (const fact of facts) if (fact.isPresent) events.push(...(await crossByEvent(tx, companyId, fact, microcents)))
   return events
 }

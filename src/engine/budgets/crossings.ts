@@ -15,6 +15,7 @@ import { approvalCreated, insertOpenApproval } from '../approvals/index.ts'
 import { hardThresholdCrossed, softThresholdCrossed } from './events.ts'
 import type { CrossingFact, PolicyFact, Spending } from './facts.ts'
 
+// Behind the lock of the policy, so every run that was granted a part of it has started before the incident is created.
 const insertIncident = statement<
   {
     id: string
@@ -29,10 +30,10 @@ const insertIncident = statement<
   { id: string }
 >('budget_open_incident').write(sql`
   insert into ${budgetIncidents} (id, company_id, policy_id, scope_type, scope_id, metric, window_kind, window_start, window_end, threshold_type,
-    amount_limit, amount_observed, policy_revision, approval_id)
+    amount_limit, amount_observed, policy_revision, approval_id, created_at)
   select ${param('id', 'uuid')}, ${param('companyId', 'uuid')}, bp.id, bp.scope_type, bp.scope_id, bp.metric, bp.window_kind,
     ${param('windowStart', 'timestamptz')}, ${param('windowEnd', 'timestamptz')}, ${param('threshold', 'text')}, bp.amount, ${param('observed', 'bigint')},
-    bp.revision, ${param('approvalId', 'uuid')}
+    bp.revision, ${param('approvalId', 'uuid')}, clock_timestamp()
   from ${budgetPolicies} bp where bp.id = ${param('policyId', 'uuid')}
   on conflict (policy_id, window_start, threshold_type, policy_revision) do nothing returning id`)
 
@@ -91,6 +92,22 @@ export async function crossThresholds(tx: Tx, companyId: string, fact: CrossingF
     events.push(...(await openIncident(tx, companyId, fact, { threshold: 'soft', approvalId: null })))
   if (!fact.hasHardIncident && fact.spent >= limitOf(fact)) events.push(...(await openHardIncident(tx, companyId, fact)))
   return events
+}
+
+const beginAnew = statement<{ policyId: string }, { id: string }>('budget_begin_anew').write(sql`
+  update ${budgetPolicies} set revision = revision + 1 where id = ${param('policyId', 'uuid')} returning id`)
+
+/**
+ * (tx) As `crossThresholds`, for an event. A limit that is crossed again after corrections had taken its window below it stops again, whatever became of the
+ * incident of the first time: another revision makes it another threshold.
+ * @param fact as it was before the event
+ */
+export async function crossByEvent(tx: Tx, companyId: string, fact: CrossingFact, microcents: number): Promise<DomainEvent[]> {
+  const after = { ...fact, spent: fact.spent + microcents }
+  const isAgain = fact.hasHardIncident && fact.spent < limitOf(fact) && after.spent >= limitOf(fact)
+  if (!isAgain) return await crossThresholds(tx, companyId, after)
+  await tx.run(beginAnew, { policyId: fact.id })
+  return await crossThresholds(tx, companyId, { ...after, hasSoftIncident: false, hasHardIncident: false })
 }
 
 const present = windowStartSql(sql`bp.window_kind`, sql`now()`)
