@@ -101,6 +101,27 @@ describe('a project whose limit is used up', () => {
     expect(await budgetSums(server(), here.company.id)).toMatchObject({ reserved: 50_000_000, kept: 50_000_000 })
   })
 
+  test('An agent takes no issue out of a project with a limit, and does not delete the project; the board does', async () => {
+    const here = await world(server())
+    const C = `/api/companies/${here.company.id}`
+    const [limited, free] = await Promise.all(
+      ['Engines', 'Wings'].map(async (name) => (await server().board.post(`${C}/projects`, { name })).body),
+    )
+    const policy = await setLimit(here, { scopeType: 'project', scopeId: limited.id, amount: 1000, reserveCents: 50 })
+    const run = await here.run(await here.agent())
+    const issue = await here.issue({ projectId: limited.id })
+    expect((await here.checkout(run, issue.id)).status).toBe(200)
+    const moveTo = (client: Client, projectId: string | null) => client.patch(`/api/issues/${issue.id}`, { projectId })
+    for (const projectId of [free.id, null]) await expectRefused(server(), () => moveTo(run.client, projectId), 403, 'field_not_permitted')
+    await expectRefused(server(), () => run.client.del(`/api/projects/${limited.id}`), 403, 'field_not_permitted')
+    expect((await moveTo(run.client, limited.id)).status).toBe(200)
+    expect((await moveTo(server().board, free.id)).status).toBe(200)
+    expect((await moveTo(run.client, null)).status).toBe(200)
+    expect((await run.client.del(`/api/projects/${free.id}`)).status).toBe(200)
+    await setLimit(here, { scopeType: 'project', scopeId: limited.id, amount: policy.amount, isActive: false })
+    expect((await run.client.del(`/api/projects/${limited.id}`)).status).toBe(200)
+  })
+
   test('A run whose issue the board moves there is ordered to stop, and ends when its grace is over', async () => {
     const { run, moveBy } = await exhausted()
     expect((await moveBy(server().board)).status).toBe(200)

@@ -10,6 +10,7 @@ import { param, statement } from '../../platform/db/statement.ts'
 import type { Statement } from '../../platform/db/statement.ts'
 import { deleteGoalRow, goalDeleted, lockGoalForDelete } from '../../org/goals/index.ts'
 import type { GoalRow } from '../../org/goals/index.ts'
+import { requireMayTakeOutOf } from '../../engine/budgets/index.ts'
 import { lockIssues } from '../../engine/holds/index.ts'
 import { actingRunIdOf } from '../../platform/kernel/actor.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
@@ -99,13 +100,14 @@ export async function deleteGoal(ctx: Ctx, id: string): Promise<GoalRow> {
 /**
  * Deletes a project and its workspaces; its issues stay without it.
  * @returns the project as it was
- * @throws Refusal `not_found`; those of `lockAffectedIssues`
+ * @throws Refusal `not_found`; `field_not_permitted` for an agent where the project has a hard limit, which goes with it; those of `lockAffectedIssues`
  */
 export async function deleteProject(ctx: Ctx, id: string): Promise<ProjectView> {
   return await mutate(ctx, async (tx) => {
     await lockCompany(tx, companyOf(ctx))
     const cancelled = await cancelOverridesOf(tx, companyOf(ctx), id)
     const before = await lockProjectForDelete(tx, ctx, id)
+    await requireMayTakeOutOf(tx, ctx, id)
     const routines = await stopRoutinesOfProject(tx, companyOf(ctx), id)
     const issueIds = await lockAffectedIssues(tx, ctx, issuesOfProject, id)
     await tx.run(clearProjectWorkspaces, { ids: issueIds })

@@ -108,7 +108,7 @@ export const lifecycleRoutes = [
     scope: ofProject(),
     query: shortnameQuery,
     returns: projectView,
-    refuses: ['not_found', 'checked_out_by_other'],
+    refuses: ['not_found', 'checked_out_by_other', 'field_not_permitted'],
     handle: ({ ctx, target }) => deleteProject(ctx, target),
   }),
   del('/api/labels/:labelId', {

@@ -22,6 +22,7 @@ import {
 import type { Expected, HoldFacts, IssueWithRelations, LockedForEnd, LockedIssue } from '../../engine/holds/index.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import type { DomainEvent } from '../../platform/kernel/event.ts'
+import { requireMayTakeOutOf } from '../../engine/budgets/index.ts'
 import { runCancelled } from '../../engine/runs/index.ts'
 import { enqueueWake, promoteWake, REVIEW_REASON } from '../../engine/wakes/index.ts'
 import { expireByCancellation } from '../interactionExpiry/index.ts'
@@ -213,6 +214,8 @@ async function requireValidPatch(tx: Tx, ctx: Ctx, issue: LockedIssue, plan: Pat
     assigneeUserId: plan.isReassigned ? plan.assigneeUserId : null,
   })
   if (typeof input.parentId === 'string') await requireNoParentCycle(tx, issue.id, input.parentId)
+  if (input.projectId !== undefined && issue.projectId !== null && input.projectId !== issue.projectId)
+    await requireMayTakeOutOf(tx, ctx, issue.projectId)
 }
 
 async function interruptRun(tx: Tx, locked: LockedForEnd, runId: string): Promise<DomainEvent[]> {

@@ -106,7 +106,15 @@ export const issueRoutes = [
     body: patchIssueBody,
     returns: patchedIssueView,
     headers: issueEntityTag,
-    refuses: [...referenceRefusals, ...gateRefusals, ...checkoutRefusals, 'board_required', 'illegal_transition', 'approval_required'],
+    refuses: [
+      ...referenceRefusals,
+      ...gateRefusals,
+      ...checkoutRefusals,
+      'board_required',
+      'field_not_permitted',
+      'illegal_transition',
+      'approval_required',
+    ],
     handle: ({ ctx, target, body, preconditions }) => updateIssue(ctx, target, body, preconditions),
   }),
   del('/api/issues/:id', {
