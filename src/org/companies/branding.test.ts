@@ -34,11 +34,18 @@ describe('PATCH /companies/:companyId/branding', () => {
       expect(await server().board.patch(path, body)).toMatchObject({ status: 400, body: { code: 'validation_failed' } })
     }
     for (const to of [path, `/api/companies/${company.id}`]) {
+      // A name of which a screen shows nothing, as it is refused for agents, projects, labels and secrets.
+      for (const name of ['\u200b', '\u202e\u2060', '\u3164'])
+        expect(await server().board.patch(to, { name }), name).toMatchObject({ status: 400, body: { code: 'validation_failed' } })
       expect(await server().board.patch(to, { logoAssetId: randomUUID() })).toMatchObject({
         status: 404,
         body: { error: 'Logo asset not found' },
       })
     }
+    expect(await server().board.post('/api/companies', { name: '\u200b' })).toMatchObject({
+      status: 400,
+      body: { code: 'validation_failed' },
+    })
     expect(await auditCount(server())).toBe(before)
   })
 

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { reasonBody } from '../../http/reasonBody.ts'
+import { isVisible, NOTHING_VISIBLE } from '../../platform/kernel/skeleton.ts'
 import { instant } from '../../platform/kernel/time.ts'
 import { companyStatus } from '../../model/companyStatus.ts'
 
@@ -29,7 +30,7 @@ export const companyView = z.strictObject({
   logoUrl: z.string().nullable(),
 })
 
-const name = z.string().trim().min(1).max(200)
+const name = z.string().trim().min(1).max(200).refine(isVisible, NOTHING_VISIBLE)
 const description = z.string().max(20_000).nullish()
 const brandColor = z
   .string()

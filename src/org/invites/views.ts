@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { adapterTypes } from '../../model/adapterTypes.ts'
 import { joinStatuses } from '../../model/invites.ts'
 import { memberRoles } from '../../platform/kernel/actor.ts'
+import { isVisible, NOTHING_VISIBLE } from '../../platform/kernel/skeleton.ts'
 import { instant } from '../../platform/kernel/time.ts'
 import { pageQuery } from '../../platform/kernel/page.ts'
 
@@ -108,7 +109,7 @@ export const resolutionView = z.strictObject({
 
 export const acceptBody = z.object({
   requestType: z.enum(['human', 'agent']),
-  agentName: z.string().trim().min(1).max(120).optional(),
+  agentName: z.string().trim().min(1).max(120).refine(isVisible, NOTHING_VISIBLE).optional(),
   adapterType: z.enum(adapterTypes).optional(),
   capabilities: z.string().max(4000).nullable().optional(),
   agentDefaultsPayload: payload.nullable().optional(),
