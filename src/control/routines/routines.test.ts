@@ -383,6 +383,10 @@ describe('the end of what a routine belongs to', () => {
       })
       expect((await board().get(`/api/routines/${given.id}`)).body).toMatchObject({ status: 'paused', pauseReason: 'agent_ended' })
       expect(await lastAudit(server(), given.id, 'routine.stopped')).toMatchObject({ details: { why: 'agent_ended', status: 'paused' } })
+      const resume = (more: object) => () => board().patch(`/api/routines/${given.id}`, { status: 'active', ...more })
+      if (end === 'terminate') await expectRefused(server(), resume({}), 409, 'agent_terminated')
+      const { id: assigneeAgentId } = await here.agent()
+      expect(await resume({ assigneeAgentId })()).toMatchObject({ status: 200, body: { status: 'active', assigneeAgentId } })
     }
   })
 

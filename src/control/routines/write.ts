@@ -149,7 +149,9 @@ export async function updateRoutine(ctx: Ctx, id: string, input: PatchRoutine): 
     await requirePermitted(tx, ctx, before, changedInput)
     const { projectId, goalId, parentIssueId, assigneeAgentId, status } = changedInput
     if (before.status === 'archived' && status !== undefined) await requireRoom(tx, ctx, before, status)
-    await requireReferences(tx, ctx, { projectId, goalId, parentId: parentIssueId, assigneeAgentId })
+    // One that becomes active again needs an agent that may be given work, as a new one does.
+    const assignee = status === 'active' && assigneeAgentId === undefined ? before.assigneeAgentId : assigneeAgentId
+    await requireReferences(tx, ctx, { projectId, goalId, parentId: parentIssueId, assigneeAgentId: assignee })
     const { agentId: updatedByAgentId, userId: updatedByUserId } = authorOf(ctx.actor)
     const pause = status === undefined ? {} : { pauseReason: reasonOf(ctx, status) }
     await tx
