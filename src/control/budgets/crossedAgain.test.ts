@@ -65,7 +65,7 @@ test('A limit that is set again as it was, below which corrections had taken the
   await expectStopped(scene, run)
 })
 
-test.each(['open', 'dismissed'])('So it is where a person resumed the agent and left the incident %s', async (status) => {
+test.each(['open', 'dismissed'])('The limit stops again, too, where a person resumed the agent and left the incident %s', async (status) => {
   const scene = await corrected()
   const { here, agent, incident } = scene
   const path = `/api/companies/${here.company.id}/budget-incidents/${incident?.id}/resolve`
