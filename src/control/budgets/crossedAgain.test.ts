@@ -65,16 +65,19 @@ test('A limit that is set again as it was, below which corrections had taken the
   await expectStopped(scene, run)
 })
 
-test.each(['open', 'dismissed'])('The limit stops again, too, where a person resumed the agent and left the incident %s', async (status) => {
-  const scene = await corrected()
-  const { here, agent, incident } = scene
-  const path = `/api/companies/${here.company.id}/budget-incidents/${incident?.id}/resolve`
-  if (status === 'dismissed') expect(await server().board.post(path, { action: 'keep_paused' })).toMatchObject({ body: { status } })
-  expect(await server().board.post(`/api/agents/${agent.id}/resume`)).toMatchObject({ status: 200 })
-  const run = await crossAgain(scene)
-  await expectStopped(scene, run)
-  expect((await hardIncidents(here)).map((each) => each.status)).toEqual([status === 'open' ? 'resolved' : status, 'open'])
-})
+test.each(['open', 'dismissed'])(
+  'The limit stops again, too, where a person resumed the agent and left the incident %s',
+  async (status) => {
+    const scene = await corrected()
+    const { here, agent, incident } = scene
+    const path = `/api/companies/${here.company.id}/budget-incidents/${incident?.id}/resolve`
+    if (status === 'dismissed') expect(await server().board.post(path, { action: 'keep_paused' })).toMatchObject({ body: { status } })
+    expect(await server().board.post(`/api/agents/${agent.id}/resume`)).toMatchObject({ status: 200 })
+    const run = await crossAgain(scene)
+    await expectStopped(scene, run)
+    expect((await hardIncidents(here)).map((each) => each.status)).toEqual([status === 'open' ? 'resolved' : status, 'open'])
+  },
+)
 
 test('Events beyond a limit that is crossed add no incident, and corrections none', async () => {
   const scene = await corrected()
