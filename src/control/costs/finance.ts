@@ -14,6 +14,7 @@ import { lockUnarchivedCompany } from '../../org/companies/index.ts'
 import { companyOf } from '../../platform/db/context.ts'
 import type { PageRequest } from '../../platform/db/keyset.ts'
 import { changed, mutate } from '../../platform/db/mutate.ts'
+import { safeIntegerSql } from '../../platform/db/safeInteger.ts'
 import { columnsOf, dynamicRead, param, statement } from '../../platform/db/statement.ts'
 import type { Statement } from '../../platform/db/statement.ts'
 import type { Ctx, Tx } from '../../platform/db/types.ts'
@@ -105,12 +106,12 @@ const inRange = sql`company_id = ${companyId} and occurred_at >= coalesce(${para
   and occurred_at < coalesce(${param('to', 'timestamptz')}, 'infinity')`
 const hasCurrency = sql`currency = ${param('currency', 'text')}`
 
-const amountOf = (condition: ReturnType<typeof sql>) =>
-  sql`coalesce(sum(amount_cents) filter (where ${hasCurrency} and ${condition}), 0)::bigint`
+const amountOf = (condition: ReturnType<typeof sql>) => sql`coalesce(sum(amount_cents) filter (where ${hasCurrency} and ${condition}), 0)`
 const debit = amountOf(sql`direction = 'debit'`)
 const credit = amountOf(sql`direction = 'credit'`)
-const financeSums = sql`${debit} as "debitCents", ${credit} as "creditCents", ${debit} - ${credit} as "netCents",
-  ${amountOf(sql`direction = 'debit' and estimated`)} as "estimatedDebitCents",
+const net = sql`${debit} - ${credit}`
+const financeSums = sql`${safeIntegerSql(debit)} as "debitCents", ${safeIntegerSql(credit)} as "creditCents", ${safeIntegerSql(net)} as "netCents",
+  ${safeIntegerSql(amountOf(sql`direction = 'debit' and estimated`))} as "estimatedDebitCents",
   (count(*) filter (where ${hasCurrency}))::int as "eventCount"`
 
 const financeSummary = statement<FinanceParams, FinanceSummary>('finance_summary').read(sql`
@@ -135,13 +136,13 @@ const listOfSums =
 export const listFinanceByBiller = listOfSums(
   statement<FinanceParams, z.input<typeof financeByBillerView>>('finance_by_biller').read(sql`
     select biller, ${financeSums}, count(distinct event_kind)::int as "kindCount" from ${financeEvents} where ${inRange} and ${hasCurrency}
-    group by biller order by ${debit} - ${credit} desc, biller limit 1000`),
+    group by biller order by ${net} desc, biller limit 1000`),
 )
 
 export const listFinanceByKind = listOfSums(
   statement<FinanceParams, z.input<typeof financeByKindView>>('finance_by_kind').read(sql`
     select event_kind as "eventKind", ${financeSums}, count(distinct biller)::int as "billerCount" from ${financeEvents}
-    where ${inRange} and ${hasCurrency} group by event_kind order by ${debit} - ${credit} desc, event_kind limit 1000`),
+    where ${inRange} and ${hasCurrency} group by event_kind order by ${net} desc, event_kind limit 1000`),
 )
 
 const eventList = dynamicRead<EventsParams, FinanceEvent>('finance_event_list')

@@ -4,6 +4,7 @@ import { getTableColumns, sql } from 'drizzle-orm'
 import type { SQL } from 'drizzle-orm'
 import { costEvents, costRollups, runCosts } from '../../model/costs.ts'
 import { centsSql, isSubscriptionSql } from '../../model/money.ts'
+import { safeIntegerSql } from '../../platform/db/safeInteger.ts'
 import { partsOf } from './ranges.ts'
 
 const ofPart = (at: SQL): SQL => sql`company_id = part.company_id and ${at} >= part.low and ${at} < part.high`
@@ -69,7 +70,7 @@ export const spendingRows = (range: SQL, keys: SQL): SQL => sql`
   select ${keys}, ${signedCounters} from (${partsOf(range)}) part cross join lateral (${entries}) entry`
 
 const total = (column: SQL, condition?: SQL): SQL =>
-  sql`coalesce(sum(${column})${condition === undefined ? sql`` : sql` filter (where ${condition})`}, 0)::bigint`
+  safeIntegerSql(sql`coalesce(sum(${column})${condition === undefined ? sql`` : sql` filter (where ${condition})`}, 0)`)
 
 /** Whole cents: rounded once, at the end of a sum. */
 export const spentCents = centsSql(sql`coalesce(sum(microcents), 0)`)

@@ -9,6 +9,7 @@ import { agents } from '../../model/agents.ts'
 import { taskSessions } from '../../model/runRecords.ts'
 import { runs } from '../../model/runs.ts'
 import { wakeSkips } from '../../model/wakes.ts'
+import { safeIntegerSql } from '../../platform/db/safeInteger.ts'
 import { param, statement } from '../../platform/db/statement.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import { exactlyOne } from '../../platform/kernel/exactlyOne.ts'
@@ -17,9 +18,10 @@ import { agentById, lockAgent, sessionsReset } from '../../org/agents/index.ts'
 import type { resetSessionView, runtimeStateView, taskSessionView } from './views.ts'
 
 // A run reports its usage itself, so only numbers of a plausible size are summed.
-const sumUsage = (name: string) => sql`coalesce((select sum(case when jsonb_typeof(t.usage_json->${sql.raw(`'${name}'`)}) = 'number'
-    then least(greatest((t.usage_json->>${sql.raw(`'${name}'`)})::numeric, 0), 1e12) else 0 end)::bigint
-  from ${runs} t where t.agent_id = a.id), 0)`
+const sumUsage = (name: string) =>
+  safeIntegerSql(sql`coalesce((select sum(case when jsonb_typeof(t.usage_json->${sql.raw(`'${name}'`)}) = 'number'
+    then least(greatest((t.usage_json->>${sql.raw(`'${name}'`)})::numeric, 0), 1e12) else 0 end)
+  from ${runs} t where t.agent_id = a.id), 0)`)
 
 const selectRuntimeState = statement<{ id: string; companyId: string }, z.input<typeof runtimeStateView>>('agent_runtime_state').read(sql`
   select a.id as "agentId", a.company_id as "companyId", a.adapter_type as "adapterType", kept.session_id as "sessionId",

@@ -4,6 +4,7 @@ import { renderFrontMatter } from './frontMatter.ts'
 import { createTurns } from '../../platform/kernel/turns.ts'
 import { assignSlugs, loadContents, refuseTooLarge } from './exportContents.ts'
 import type { Contents } from './exportContents.ts'
+import { monthlyLimitOf } from './exportLimits.ts'
 import { writeRoutines } from './exportRoutines.ts'
 import { omitEmpty, redactField, slugLookup, stripSecrets } from './exportState.ts'
 import type { ExportState } from './exportState.ts'
@@ -40,13 +41,13 @@ async function writeAgents({ files, extension, contents, isBoard, turns }: Expor
       { adapterConfig: config, runtimeConfig: isBoard ? agent.runtimeConfig : {}, metadata: agent.metadata ?? {} },
       warnings,
     )
-    const { budgetMonthlyCents, permissions } = agent
+    const { permissions } = agent
     ;(extension['agents'] ??= {})[slug] = omitEmpty({
       adapterType: isBoard ? agent.adapterType : null,
       adapterConfig,
       runtimeConfig,
       permissions,
-      budgetMonthlyCents,
+      budgetMonthlyCents: monthlyLimitOf(agent, contents.limitedScopeIds),
       metadata,
       instructions: bundle === null ? null : { entryFile: bundle.entryFile },
     })
@@ -186,7 +187,8 @@ export async function exportCompany(ctx: Ctx, request: ExportRequest): Promise<E
   const state: ExportState = { files: {}, extension: {}, contents, isBoard: ctx.actor.kind === 'board', turns: createTurns() }
   if (includes.company) {
     state.files[COMPANY_PATH] = renderFrontMatter({ name: company.name }, redactField(COMPANY_PATH, company.description, warnings))
-    const { brandColor, requireBoardApprovalForNewAgents, budgetMonthlyCents } = company
+    const { brandColor, requireBoardApprovalForNewAgents } = company
+    const budgetMonthlyCents = monthlyLimitOf(company, contents.limitedScopeIds)
     state.extension['company'] = omitEmpty({ brandColor, requireBoardApprovalForNewAgents, budgetMonthlyCents })
   }
   await writeAgents(state)

@@ -12,6 +12,7 @@ import type { Ctx } from '../../platform/db/types.ts'
 import { refuse } from '../../platform/kernel/errors.ts'
 import { listDocuments, listGoals, listWorkProducts, measureParts, partWarnings } from './exportParts.ts'
 import type { DocumentPart, WorkProductPart } from './exportParts.ts'
+import { readPackageLimits } from './exportLimits.ts'
 import { MAX_FILES, MAX_PACKAGE_BYTES, MAX_PACKAGE_TRIGGERS, MAX_RELATIONS, WEIGHTS } from './limits.ts'
 import { listAgents, measureIssues, listIssues, listProjects } from './rows.ts'
 import { listRoutines, measureRoutines } from './routineRows.ts'
@@ -36,6 +37,8 @@ export interface Contents {
   readonly skills: ReadonlyMap<string, readonly TextFile[]>
   /** The instructions of agents, by the ids of the agents; none for a caller who may not read them. */
   readonly bundles: ReadonlyMap<string, BundleTexts>
+  /** The company and the agents whose monthly limit is exported. */
+  readonly limitedScopeIds: ReadonlySet<string>
   readonly warnings: string[]
 }
 
@@ -142,7 +145,9 @@ export async function loadContents(ctx: Ctx, request: ExportRequest): Promise<Co
   const sizes = await measureParts(db, issueIds)
   const weight = WEIGHTS.documents * sizes.documents + WEIGHTS.workProducts * sizes.workProducts
   if (sizes.documentBytes > MAX_PACKAGE_BYTES || weight > MAX_RELATIONS) refuseTooLarge()
-  warnings.push(...partWarnings(sizes))
+  const scopes = [...(includes.company ? [companyId] : []), ...[...agents, ...projects].map(({ id }) => id)]
+  const limits = await readPackageLimits(db, companyId, scopes)
+  warnings.push(...partWarnings(sizes), ...limits.warnings)
   const goals = includes.projects || includes.issues ? await listGoals(db, companyId, MAX_FILES + 1) : []
   if (goals.length > MAX_FILES) refuseTooLarge()
   const texts = await loadTexts(ctx, includes.skills ? (toNameSet(request.skills) ?? 'all') : 'none', agents)
@@ -151,6 +156,7 @@ export async function loadContents(ctx: Ctx, request: ExportRequest): Promise<Co
   return {
     company,
     includes,
+    limitedScopeIds: limits.exportedScopeIds,
     agents: assignSlugs(agents, (agent) => (agent.urlKey === agent.id ? '' : agent.urlKey), 'agent'),
     projects: assignSlugs(projects, (project) => project.name, 'project'),
     issues: issueSlugs,
