@@ -43,7 +43,7 @@ export const incidentResolved = event(
     thresholdType: z.enum(budgetThresholds),
     status: z.enum(incidentStatus.statuses),
     /** The act of the board, or why the server ended the incident. */
-    action: z.enum(['keep_paused', 'raise_budget_and_resume', 'limit_changed', 'window_ended']),
+    action: z.enum(['keep_paused', 'raise_budget_and_resume', 'limit_changed', 'spending_corrected', 'window_ended']),
     amount: z.number().nullable(),
     decisionNote: z.string().optional(),
   }),

@@ -1,4 +1,4 @@
-// The end of an incident: the board keeps the scope stopped, or raises the limit; or the limit was changed, or its window is over.
+// The end of an incident: the board keeps the scope stopped, or raises the limit; or the limit was changed, its window is over, or its spending was corrected.
 
 import { sql } from 'drizzle-orm'
 import { awaitCostWriters, crossThresholds, isStopping, lockPolicy } from '../../engine/budgets/index.ts'
@@ -48,7 +48,7 @@ const setStatus = statement<{ id: string; from: IncidentStatus; to: IncidentStat
 
 /** How an incident ends. */
 export interface Resolution {
-  readonly action: 'keep_paused' | 'raise_budget_and_resume' | 'limit_changed' | 'window_ended'
+  readonly action: 'keep_paused' | 'raise_budget_and_resume' | 'limit_changed' | 'spending_corrected' | 'window_ended'
   /** The new limit, in cents; null where it stays. */
   readonly amount: number | null
   readonly note: string | null

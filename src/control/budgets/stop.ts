@@ -28,7 +28,7 @@ const orderColumns = sql`bi.id, bi.company_id as "companyId", bi.scope_type as "
 
 /** SQL: the orders to stop that are open. */
 export const stopOrderRows = sql`
-  select ${orderColumns} from ${budgetIncidents} bi where bi.status <> 'resolved' and bi.threshold_type = 'hard' and bi.enforced_at is null
+  select ${orderColumns} from ${budgetIncidents} bi where ${isStopping('bi')} and bi.enforced_at is null
   order by bi.created_at, bi.id limit 100`
 const orders = statement<object, Order>('budget_orders').read(stopOrderRows)
 
@@ -42,7 +42,7 @@ const markEnforced = statement<{ incidentId: string }, { id: string }>('budget_e
   where id = ${param('incidentId', 'uuid')} and status <> 'resolved' and enforced_at is null returning id`)
 
 const stillOrdered = statement<{ incidentId: string }, { id: string }>('budget_still_ordered').read(
-  sql`select bi.id from ${budgetIncidents} bi where bi.id = ${param('incidentId', 'uuid')} and bi.status <> 'resolved' and bi.enforced_at is null`,
+  sql`select bi.id from ${budgetIncidents} bi where bi.id = ${param('incidentId', 'uuid')} and ${isStopping('bi')} and bi.enforced_at is null`,
 )
 
 /** (tx) Ends runs because their budget is used up. Their wakes wait. @returns the runs that it ended, and the events */

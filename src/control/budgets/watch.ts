@@ -2,7 +2,7 @@
 
 import { sql } from 'drizzle-orm'
 import { lockCompany } from '../../org/companies/index.ts'
-import { hasSoftCrossing, warnSoftPoliciesOf } from '../../engine/budgets/index.ts'
+import { hasSoftCrossing, isStopping, warnSoftPoliciesOf } from '../../engine/budgets/index.ts'
 import { approvals } from '../../model/approvals.ts'
 import { budgetIncidents, budgetPolicies, budgetStates, limitSql, warningSql } from '../../model/budgets.ts'
 import { windowStartSql } from '../../model/budgetStatus.ts'
@@ -36,14 +36,16 @@ const softCompanyRows = sql`
   select distinct bp.company_id as "companyId" from ${budgetPolicies} bp where bp.is_active and not bp.hard_stop_enabled and bp.notify_enabled`
 const softCompanies = statement<object, { companyId: string }>('budget_soft_companies').read(softCompanyRows)
 
-type EndedWhy = 'limit_changed' | 'window_ended'
+type EndedWhy = 'limit_changed' | 'spending_corrected' | 'window_ended'
+
+const isLimitChanged = sql`(bp.revision <> bi.policy_revision or not bp.is_active or (bi.threshold_type = 'hard' and not bp.hard_stop_enabled))`
 
 // A scope that the board keeps stopped stays so until the board resumes it.
 const overRows = sql`
-  select bi.id, bi.company_id as "companyId", case when bi.window_end <= now() then 'window_ended' else 'limit_changed' end as why
+  select bi.id, bi.company_id as "companyId", case when bi.window_end <= now() then 'window_ended' when ${isLimitChanged} then 'limit_changed'
+    else 'spending_corrected' end as why
   from ${budgetIncidents} bi join ${budgetPolicies} bp on bp.id = bi.policy_id
-  where bi.status = 'open' and (bi.window_end <= now() or bp.revision <> bi.policy_revision or not bp.is_active
-    or (bi.threshold_type = 'hard' and not bp.hard_stop_enabled))
+  where bi.status = 'open' and (bi.window_end <= now() or ${isLimitChanged} or (bi.threshold_type = 'hard' and not ${isStopping('bi')}))
   order by bi.created_at, bi.id limit ${LIMIT}`
 const over = statement<object, { id: string; companyId: string; why: EndedWhy }>('budget_over').read(overRows)
 
@@ -60,7 +62,11 @@ const lockOpenApproval = lockingRead(
       and status in ('pending', 'revision_requested') for no key update`),
 )
 
-const notes = { limit_changed: 'The limit that this is about was changed', window_ended: 'The window that this is about is over' } as const
+const notes = {
+  limit_changed: 'The limit that this is about was changed',
+  spending_corrected: 'A correction took what was spent below the limit',
+  window_ended: 'The window that this is about is over',
+} as const
 
 async function cancel(tx: Tx, open: readonly { id: string }[], why: EndedWhy): Promise<DomainEvent[]> {
   await cancelApprovals(
@@ -71,7 +77,7 @@ async function cancel(tx: Tx, open: readonly { id: string }[], why: EndedWhy): P
   return open.map(({ id }) => approvalCancelled(id, { type: 'budget_override_required', agentId: null, why }))
 }
 
-/** Ends an incident whose limit was changed or whose window is over, and resumes what it has paused. */
+/** Ends an incident that has no reason any more, and resumes what it has paused. */
 async function end(store: Store, { id, companyId, why }: { id: string; companyId: string; why: EndedWhy }): Promise<void> {
   const ctx = systemCtx(store, companyId, 'budgets')
   await mutate(ctx, async (tx) => {
@@ -94,8 +100,8 @@ async function warnSoftly(store: Store, companyId: string): Promise<void> {
 }
 
 /**
- * Records thresholds that are crossed, carries out the orders to stop, ends the runs whose grace is over, and ends the incidents whose limit was changed or whose
- * window has turned.
+ * Records thresholds that are crossed, carries out the orders to stop, ends the runs whose grace is over, and ends the incidents whose limit was changed, whose
+ * window has turned, or whose spending was corrected to less than the limit.
  * @throws AggregateError with the failures, after everything else was done
  */
 export async function tickBudgets(store: Store): Promise<void> {

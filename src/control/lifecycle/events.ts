@@ -8,7 +8,7 @@ export const approvalCancelled = event(
   z.object({
     type: z.enum(approvalTypes),
     agentId: z.string().nullable(),
-    why: z.enum(['agent_terminated', 'agent_deleted', 'project_deleted', 'limit_changed', 'window_ended']),
+    why: z.enum(['agent_terminated', 'agent_deleted', 'project_deleted', 'limit_changed', 'spending_corrected', 'window_ended']),
   }),
 )
 

@@ -2,7 +2,7 @@
 
 import { sql } from 'drizzle-orm'
 import type { SQL } from 'drizzle-orm'
-import { budgetIncidents, budgetPolicies } from '../../model/budgets.ts'
+import { budgetIncidents, budgetPolicies, budgetStates, limitSql } from '../../model/budgets.ts'
 import { isHeldBy, issues } from '../../model/issues.ts'
 import { runs } from '../../model/runs.ts'
 import { param, statement } from '../../platform/db/statement.ts'
@@ -22,11 +22,13 @@ export const BUDGET_STOP: RunResult = {
   costsNothing: true,
 }
 
-/** Whether a hard limit is crossed and neither changed nor over, in SQL. @param alias of the table `budget_incidents` */
+/** Whether a hard limit is crossed, and neither changed nor over, nor corrected to less, in SQL. @param alias of the table `budget_incidents` */
 export const isStopping = (alias: string): SQL => {
   const row = sql.raw(alias)
   return sql`(${row}.threshold_type = 'hard' and ${row}.status <> 'resolved' and (${row}.window_end is null or ${row}.window_end > now())
-    and exists (select 1 from ${budgetPolicies} sp where sp.id = ${row}.policy_id and sp.revision = ${row}.policy_revision and sp.is_active and sp.hard_stop_enabled))`
+    and exists (select 1 from ${budgetPolicies} sp join ${budgetStates} sw on sw.policy_id = sp.id and sw.window_start = ${row}.window_start
+      where sp.id = ${row}.policy_id and sp.revision = ${row}.policy_revision and sp.is_active and sp.hard_stop_enabled
+        and sw.spent >= ${limitSql(sql`sp.amount`)}))`
 }
 
 /** The projects of the issue that a run was opened for and of those that it holds, as an array, in SQL. An array is looked up by index for each run. */

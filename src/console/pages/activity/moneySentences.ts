@@ -47,6 +47,7 @@ function limitSet(row: SentenceRow): readonly Part[] {
 
 const endings: Readonly<Record<string, string>> = {
   limit_changed: 'because its limit was changed',
+  spending_corrected: 'because a correction took what was spent below its limit',
   window_ended: 'because its window is over',
 }
 
