@@ -12,7 +12,11 @@ test('A sum of tokens that no number hands on exactly is shown as the largest th
   const agent = await here.agent()
   const most = { inputTokens: MOST, cachedInputTokens: MOST, outputTokens: MOST }
   const event = { agentId: agent.id, occurredAt: new Date().toISOString(), ...most }
-  await addCostEvents(server(), here.company.id, Array.from({ length: ENOUGH }, () => event))
+  await addCostEvents(
+    server(),
+    here.company.id,
+    Array.from({ length: ENOUGH }, () => event),
+  )
   for (const path of ['by-agent', 'by-agent-model', 'by-provider', 'by-biller', 'by-project', 'window-spend']) {
     const answer = await server().board.get(`/api/companies/${here.company.id}/costs/${path}`)
     expect(answer.status, path).toBe(200)
